@@ -1,0 +1,2 @@
+/** Runs every project's tests: `npx jest` at the root, or one project with `--selectProjects postgres`. */
+module.exports = { projects: ['<rootDir>/{libs,plugins,apps,tools,test}/*/jest.config.cjs'] };

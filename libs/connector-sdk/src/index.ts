@@ -1,0 +1,13 @@
+export * from './contract.js';
+export { codes, type Code } from './codes.js';
+export {
+  ConfigError,
+  DataError,
+  FencedError,
+  LostPositionError,
+  SluiceError,
+  TransientError,
+  isSluiceError,
+  type ErrorClass,
+} from './errors.js';
+export { parsePath, streamId } from './path.js';
