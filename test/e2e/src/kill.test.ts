@@ -1,0 +1,71 @@
+/** A runner that is killed in mid-load: the next attempt goes on from the destination's checkpoint and ends equal. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { Api, platform, type Sync } from './api';
+import { systems, type Database } from './systems';
+
+/** Process ids whose command line names the app. Workers are the runner's children and die with it. */
+function pidsOf(script: string, dataDir: string): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return (
+          readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(script) &&
+          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(dataDir)
+        );
+      } catch {
+        return false; // it has ended meanwhile
+      }
+    });
+}
+
+describe.each(['postgres', 'mysql'] as const)('kill -9 in the middle of a load into %s', (to) => {
+  const api = new Api(platform());
+  let source: Database;
+  let target: Database;
+  beforeAll(async () => {
+    [source, target] = await Promise.all([systems.postgres(), systems[to]()]);
+    await source.run(`CREATE TABLE big (id bigint PRIMARY KEY, pad text NOT NULL);
+      INSERT INTO big SELECT g, md5(g::text) || repeat('x', 200) FROM generate_series(1, 400000) g; VACUUM ANALYZE big`);
+  });
+  afterAll(async () => {
+    await source.drop();
+    await target.drop();
+  });
+  const sums = async (db: Database): Promise<unknown> =>
+    db.rows(
+      `SELECT count(*), sum(id), min(pad), max(pad), count(DISTINCT ${db.connectorType === 'mysql' ? 'left(pad, 32)' : 'substr(pad, 1, 32)'}) FROM big`,
+    );
+
+  test('the load resumes and every row is there once', async () => {
+    const sourceId = await api.source(`kill source ${to}`, 'postgres', {
+      ...source.config,
+      window_bytes: 4 * 1024 * 1024,
+    });
+    const destinationId = await api.destination(`kill destination ${to}`, to, target.config);
+    const id = await api.connection({ name: `kill ${to}`, sourceId, destinationId, selectedStreams: ['public.big'] });
+    const { id: syncId } = await api.trigger(id);
+    const before = await progress(api, syncId, 50_000);
+    const [runner] = pidsOf('apps/runner/dist/main.js', platform().dataDir);
+    process.kill(runner!, 'SIGKILL');
+    const tables = await target.rows(
+      to === 'mysql' ? "SHOW TABLES LIKE 'big'" : `SELECT 1 FROM pg_tables WHERE tablename = 'big'`,
+    );
+    expect(tables).toEqual([]); // nothing is visible before it is whole
+    const sync = await api.finished(syncId, 110);
+    expect(sync).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await sums(target)).toEqual(await sums(source));
+    expect(before).toBeLessThan(400_000);
+    expect(sync.recordsSynced).toBe(400_000); // what was committed before the kill was not read again
+  });
+});
+
+async function progress(api: Api, syncId: string, rows: number): Promise<number> {
+  for (;;) {
+    const sync = await api.expect<Sync>(200, 'GET', `/api/v1/syncs/${syncId}`);
+    if ((sync.recordsSynced ?? 0) >= rows) return sync.recordsSynced!;
+    if (sync.status !== 'RUNNING') throw new Error(`the load ended before it could be killed: ${JSON.stringify(sync)}`);
+    await new Promise((next) => setTimeout(next, 20));
+  }
+}
