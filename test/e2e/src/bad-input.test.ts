@@ -1,7 +1,7 @@
 /** What goes wrong is said in words a person can act on, and nothing is half-made. */
-import { Api, platform } from './api';
-import { freePort } from './platform';
-import { postgres, type Database } from './systems';
+import { Api, platform } from './api.js';
+import { freePort } from './platform.js';
+import { postgres, type Database } from './systems.js';
 
 const api = new Api(platform());
 let db: Database;
@@ -145,7 +145,7 @@ describe('connections', () => {
 
 test('a taken port is an error in words', async () => {
   const { spawnSync } = await import('node:child_process');
-  const { root } = await import('./platform');
+  const { root } = await import('./platform.js');
   const { createServer } = await import('node:net');
   const port = await freePort();
   const squatter = createServer().listen(port, '127.0.0.1');

@@ -1,7 +1,7 @@
 /** A runner that is killed in mid-load: the next attempt goes on from the destination's checkpoint and ends equal. */
 import { readFileSync, readdirSync } from 'node:fs';
-import { Api, platform, type Sync } from './api';
-import { systems, type Database } from './systems';
+import { Api, platform, type Sync } from './api.js';
+import { systems, type Database } from './systems.js';
 
 /** Process ids whose command line names the app. Workers are the runner's children and die with it. */
 function pidsOf(script: string, dataDir: string): number[] {

@@ -1,7 +1,7 @@
 /** Both systems as source and destination, all three write modes, by value. */
-import { Api, platform } from './api';
-import { fillLedger, makeLedger, readLedger } from './ledger';
-import { systems, type Database } from './systems';
+import { Api, platform } from './api.js';
+import { fillLedger, makeLedger, readLedger } from './ledger.js';
+import { systems, type Database } from './systems.js';
 
 const names = ['postgres', 'mysql'] as const;
 const pairs = names.flatMap((from) => names.map((to) => [from, to] as const));

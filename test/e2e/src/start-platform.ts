@@ -1,4 +1,4 @@
-import { startPlatform, type Platform } from './platform';
+import { startPlatform, type Platform } from './platform.js';
 
 /** One platform for all files of the suite; its address travels in the environment. */
 export default async function setup(): Promise<void> {
