@@ -1,7 +1,7 @@
 // @ts-check
 /** A child process in a process group of its own, with a log file and an orderly end. */
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { killGroup, signalTree } from './process-identity.mjs';
 import { within } from './waiting.mjs';
@@ -47,10 +47,7 @@ export const startChild = (spec) => {
     detached: true,
     stdio: ['ignore', output, output],
   });
-  closeSync(file);
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream) createInterface({ input: stream }).on('line', (line) => keepLine(spec, line));
-  }
+  passLines(child, file, spec.onLine);
   /** @type {RunningChild} */
   const running = {
     name: spec.name,
@@ -66,10 +63,21 @@ export const startChild = (spec) => {
   return running;
 };
 
-/** @param {ChildSpec} spec @param {string} line */
-const keepLine = (spec, line) => {
-  appendFileSync(spec.logFile, `${line}\n`);
-  spec.onLine?.(line);
+/** @param {import('node:child_process').ChildProcess} child @param {number} file @param {ChildSpec['onLine']} onLine */
+const passLines = (child, file, onLine) => {
+  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+  let open = streams.length;
+  if (open === 0) closeSync(file);
+  for (const input of streams) {
+    const lines = createInterface({ input });
+    lines.on('line', (line) => {
+      writeSync(file, `${line}\n`);
+      onLine?.(line);
+    });
+    lines.once('close', () => {
+      if (--open === 0) closeSync(file);
+    });
+  }
 };
 
 /** @param {RunningChild} running @param {ChildSpec} spec @returns {Promise<Exit>} */

@@ -24,9 +24,9 @@ export class UserError extends Error {
  */
 export const runMain = async (main) => {
   try {
-    process.exitCode = (await main()) ?? 0;
+    process.exit((await main()) ?? 0);
   } catch (error) {
     process.stderr.write(`${error instanceof UserError ? error.message : error instanceof Error ? error.stack : error}\n`);
-    process.exitCode = 1;
+    process.exit(1);
   }
 };

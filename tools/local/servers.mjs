@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { binDirectory } from './paths.mjs';
 import { startMariadb } from './mariadb.mjs';
 import { startNats } from './nats.mjs';
@@ -53,6 +53,8 @@ export const startServers = async (names, { say, fsync = true, binDir = binDirec
   const env = {};
   /** @type {Array<import('./child.mjs').RunningChild>} */
   const children = [];
+  /** @type {string[]} */
+  const outside = [];
   const common = async (/** @type {ServerName} */ name) => ({
     dataDir: join(directory, name),
     binDir,
@@ -70,6 +72,7 @@ export const startServers = async (names, { say, fsync = true, binDir = binDirec
       const server = await startPostgres({ ...(await common('postgres')), settings: fsync ? {} : withoutSync });
       keep(server.child, 'SIGINT');
       env.SLUICE_TEST_POSTGRES_URL = server.url;
+      if (!server.dataDir.startsWith(directory)) outside.push(dirname(server.dataDir)); // the temporary folder is closed to the database user
     },
     mariadb: async () => {
       const server = await startMariadb(await common('mariadb'));
@@ -86,7 +89,7 @@ export const startServers = async (names, { say, fsync = true, binDir = binDirec
   const stop = async () => {
     await Promise.all(children.map((child) => child.stop()));
     state.release();
-    rmSync(directory, { recursive: true, force: true });
+    for (const path of [directory, ...outside]) rmSync(path, { recursive: true, force: true });
   };
   const started = await Promise.allSettled(names.map((name) => starters[name]()));
   const failure = started.find((result) => result.status === 'rejected');

@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { UserError, runMain } from './say.mjs';
+import { onStopSignal } from './stop-signals.mjs';
 import { serverNames, startServers } from './servers.mjs';
 
 const usage = `usage: node tools/local/with-servers.mjs [--no-fsync] ${serverNames.join(',')} -- <command> [arguments]`;
@@ -29,9 +30,8 @@ const parse = (args) => {
  */
 const runCommand = (command, args, env) =>
   new Promise((done) => {
-    const child = spawn(command, args, { env, stdio: 'inherit', cwd: process.env.INIT_CWD ?? process.cwd() });
-    const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
-    for (const signal of signals) process.on(signal, () => child.kill(signal)); // we stay, to stop the servers afterwards
+    const child = spawn(command, args, { env, stdio: 'inherit' });
+    void stop.signal.then((name) => child.kill(name)); // we stay, to stop the servers afterwards
     child.once('error', (error) => {
       process.stderr.write(`${command}: ${error.message}\n`);
       done(127);
@@ -39,11 +39,13 @@ const runCommand = (command, args, env) =>
     child.once('exit', (code, signal) => done(code ?? (signal === 'SIGINT' ? 130 : 143)));
   });
 
+const stop = onStopSignal();
 await runMain(async () => {
   const { names, fsync, command, rest } = parse(process.argv.slice(2));
   const toErr = (/** @type {string} */ line) => void process.stderr.write(`${line}\n`); // stdout belongs to the command
   const servers = await startServers(names, { say: toErr, fsync });
   try {
+    if (stop.abort.aborted) return 130;
     return await runCommand(command, rest, { ...process.env, ...servers.env });
   } finally {
     await servers.stop();
