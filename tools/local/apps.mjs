@@ -30,7 +30,8 @@ const privileges = (s) => ({
 });
 
 /** What must not reach an app through this process's environment; other settings of the user do. */
-const withheld = /^(SLUICE_(CATALOG_URL|KEYRING|JWT_SECRET|BOOTSTRAP_FILE|PORT|TEST_\w+|NATS_SERVER)$|npm_|NX_|PG[A-Z]+$)/;
+const withheld =
+  /^(SLUICE_(CATALOG_URL|KEYRING|JWT_SECRET|BOOTSTRAP_FILE|PORT|TEST_\w+|NATS_SERVER)$|npm_|NX_|PG[A-Z]+$)/;
 
 /** @param {AppName} name @param {AppSettings} settings @returns {Record<string, string | undefined>} */
 export const appEnvironment = (name, settings) => ({

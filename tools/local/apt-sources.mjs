@@ -18,7 +18,14 @@ export const parseList = (text) =>
     if (!match) return [];
     const [, options = '', uri = '', suite = '', components = ''] = match;
     const signedBy = /signed-by=(\S+)/i.exec(options)?.[1];
-    return [{ uri, suites: [suite], components: components.trim().split(/\s+/).filter(Boolean), ...(signedBy && { signedBy }) }];
+    return [
+      {
+        uri,
+        suites: [suite],
+        components: components.trim().split(/\s+/).filter(Boolean),
+        ...(signedBy && { signedBy }),
+      },
+    ];
   });
 
 /**
@@ -33,19 +40,34 @@ export const parseDeb822 = (text) =>
     .split(/\n\s*\n/)
     .flatMap((paragraph) => {
       const fields = new Map(
-        [...paragraph.matchAll(/^([\w-]+):((?:.*)(?:\n[ \t].*)*)/gm)].map((m) => [(m[1] ?? '').toLowerCase(), (m[2] ?? '').trim()]),
+        [...paragraph.matchAll(/^([\w-]+):((?:.*)(?:\n[ \t].*)*)/gm)].map((m) => [
+          (m[1] ?? '').toLowerCase(),
+          (m[2] ?? '').trim(),
+        ]),
       );
       const words = (/** @type {string} */ key) => (fields.get(key) ?? '').split(/\s+/).filter(Boolean);
       if (!words('types').includes('deb') || fields.get('enabled')?.toLowerCase() === 'no') return [];
       const key = fields.get('signed-by');
       const signedBy = key?.startsWith('/') ? key : undefined; // the other form is a key block written in place
-      return words('uris').map((uri) => ({ uri, suites: words('suites'), components: words('components'), ...(signedBy && { signedBy }) }));
+      return words('uris').map((uri) => ({
+        uri,
+        suites: words('suites'),
+        components: words('components'),
+        ...(signedBy && { signedBy }),
+      }));
     });
 
 /** @param {string} [directory] @returns {AptSource[]} */
 export const systemSources = (directory = '/etc/apt') => {
   const parts = join(directory, 'sources.list.d');
-  const files = [join(directory, 'sources.list'), ...(existsSync(parts) ? readdirSync(parts).sort().map((name) => join(parts, name)) : [])];
+  const files = [
+    join(directory, 'sources.list'),
+    ...(existsSync(parts)
+      ? readdirSync(parts)
+          .sort()
+          .map((name) => join(parts, name))
+      : []),
+  ];
   return files.flatMap((file) => {
     if (!existsSync(file)) return [];
     if (file.endsWith('.list')) return parseList(readFileSync(file, 'utf8'));
@@ -58,8 +80,14 @@ export const systemSources = (directory = '/etc/apt') => {
  * @param {AptSource[]} sources @returns {{ uri: string, signedBy?: string }}
  */
 export const debianArchive = (sources) =>
-  sources.find(({ uri, components }) => /\/debian\/?$/.test(uri) && components.includes('main')) ?? { uri: publicArchive };
+  sources.find(({ uri, components }) => /\/debian\/?$/.test(uri) && components.includes('main')) ?? {
+    uri: publicArchive,
+  };
 
 /** @param {AptSource} source @returns {string} in one-line format */
 export const sourceLine = ({ uri, suites, components, signedBy }) =>
-  suites.map((suite) => `deb ${signedBy ? `[signed-by=${signedBy}] ` : ''}${uri} ${suite} ${components.join(' ')}`.trimEnd()).join('\n');
+  suites
+    .map((suite) =>
+      `deb ${signedBy ? `[signed-by=${signedBy}] ` : ''}${uri} ${suite} ${components.join(' ')}`.trimEnd(),
+    )
+    .join('\n');

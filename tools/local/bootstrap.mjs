@@ -13,7 +13,9 @@ export const checkNode = (version = process.versions.node) => {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [wantMajor = 0, wantMinor = 0] = oldest;
   if (major > wantMajor || (major === wantMajor && minor >= wantMinor)) return;
-  throw new UserError(`Node ${version} is too old: Sluice needs ${oldest.join('.')} or newer. Install it from https://nodejs.org or with your version manager.`);
+  throw new UserError(
+    `Node ${version} is too old: Sluice needs ${oldest.join('.')} or newer. Install it from https://nodejs.org or with your version manager.`,
+  );
 };
 
 /** @typedef {Record<string, { version?: string, link?: boolean, resolved?: string, optional?: boolean, peer?: boolean }>} LockedPackages */
@@ -26,8 +28,11 @@ const lockedPackages = (file) => JSON.parse(readFileSync(file, 'utf8')).packages
  * @param {LockedPackages} wanted @param {LockedPackages} installed
  */
 export const isInstalled = (wanted, installed) => {
-  const names = (/** @type {LockedPackages} */ lock) => Object.entries(lock).filter(([path]) => path.startsWith('node_modules/'));
-  const same = names(installed).every(([path, { version, link }]) => wanted[path]?.version === version && wanted[path]?.link === link);
+  const names = (/** @type {LockedPackages} */ lock) =>
+    Object.entries(lock).filter(([path]) => path.startsWith('node_modules/'));
+  const same = names(installed).every(
+    ([path, { version, link }]) => wanted[path]?.version === version && wanted[path]?.link === link,
+  );
   return same && names(wanted).every(([path, { optional }]) => optional || installed[path]);
 };
 
@@ -52,7 +57,8 @@ const runQuietly = async (what, command, args, env = {}) => {
     child.once('error', fail);
     child.once('close', done);
   });
-  if (code !== 0) throw new UserError(`${Buffer.concat(output).toString('utf8')}\n${what}: failed with exit code ${code}`);
+  if (code !== 0)
+    throw new UserError(`${Buffer.concat(output).toString('utf8')}\n${what}: failed with exit code ${code}`);
   say(`${what}: done in ${elapsed(since)}`);
 };
 
@@ -64,7 +70,9 @@ const platformProjects = 'catalog,scheduler,runner,gateway,tag:layer:plugin';
 
 export const installPackages = async () => {
   if (packagesAreInstalled()) return;
-  await runQuietly('installing packages (npm ci)', 'npm', ['ci', '--no-audit', '--no-fund', '--include=dev'], { NODE_ENV: 'development' });
+  await runQuietly('installing packages (npm ci)', 'npm', ['ci', '--no-audit', '--no-fund', '--include=dev'], {
+    NODE_ENV: 'development',
+  });
 };
 
 /** @param {string} [projects] an Nx project list; default: all */
@@ -82,5 +90,6 @@ export const build = (projects) =>
 export const bootstrap = async ({ projects = 'platform' } = {}) => {
   checkNode();
   await installPackages();
-  if (projects !== 'none') await build(projects === 'all' ? undefined : projects === 'platform' ? platformProjects : projects);
+  if (projects !== 'none')
+    await build(projects === 'all' ? undefined : projects === 'platform' ? platformProjects : projects);
 };

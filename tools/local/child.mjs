@@ -96,4 +96,5 @@ const stopChild = async (running, spec) => {
 };
 
 /** @param {Exit} exit */
-export const describeExit = ({ code, signal, error }) => (error ? error.message : signal ? `signal ${signal}` : `exit code ${code}`);
+export const describeExit = ({ code, signal, error }) =>
+  error ? error.message : signal ? `signal ${signal}` : `exit code ${code}`;

@@ -18,17 +18,32 @@ import { unpackDebianPackages } from './debian-packages.mjs';
 /** @param {string} server @param {string} [libraries] @returns {MariadbBinary | undefined} undefined when its parts are not beside it */
 const describe = (server, libraries) => {
   const base = dirname(dirname(server));
-  const share = [join(base, 'share/mariadb'), join(base, 'share/mysql')].find((folder) => existsSync(join(folder, 'english/errmsg.sys')));
+  const share = [join(base, 'share/mariadb'), join(base, 'share/mysql')].find((folder) =>
+    existsSync(join(folder, 'english/errmsg.sys')),
+  );
   const plugins = [join(base, 'lib/mysql/plugin'), join(base, 'lib/mariadb/plugin'), join(base, 'lib64/mysql/plugin')];
   if (!share) return undefined;
-  return { server, base, share, plugins: plugins.find((folder) => existsSync(folder)) ?? join(base, 'lib/mysql/plugin'), ...(libraries && { libraries }) };
+  return {
+    server,
+    base,
+    share,
+    plugins: plugins.find((folder) => existsSync(folder)) ?? join(base, 'lib/mysql/plugin'),
+    ...(libraries && { libraries }),
+  };
 };
 
 /** @param {MariadbBinary} binary */
-export const mariadbEnvironment = ({ libraries }) => ({ PATH: process.env.PATH, TZ: 'UTC', LC_ALL: 'C', ...(libraries && { LD_LIBRARY_PATH: libraries }) });
+export const mariadbEnvironment = ({ libraries }) => ({
+  PATH: process.env.PATH,
+  TZ: 'UTC',
+  LC_ALL: 'C',
+  ...(libraries && { LD_LIBRARY_PATH: libraries }),
+});
 
 /** @param {MariadbBinary} binary */
-const runs = (binary) => spawnSync(binary.server, ['--no-defaults', '--version'], { env: mariadbEnvironment(binary), stdio: 'ignore' }).status === 0;
+const runs = (binary) =>
+  spawnSync(binary.server, ['--no-defaults', '--version'], { env: mariadbEnvironment(binary), stdio: 'ignore' })
+    .status === 0;
 
 /** @returns {MariadbBinary | undefined} */
 const fromPath = () => {
@@ -45,7 +60,9 @@ const unpacked = (folder) => {
   const library = join(folder, 'usr/lib');
   const triplet = existsSync(library) ? readdirSync(library).find((name) => /-linux-gnu/.test(name)) : undefined;
   const libraries = triplet && [join(library, triplet), join(folder, 'lib', triplet)].join(':');
-  const found = existsSync(join(folder, 'usr/sbin/mariadbd')) ? describe(join(folder, 'usr/sbin/mariadbd'), libraries) : undefined;
+  const found = existsSync(join(folder, 'usr/sbin/mariadbd'))
+    ? describe(join(folder, 'usr/sbin/mariadbd'), libraries)
+    : undefined;
   return found && runs(found) ? found : undefined;
 };
 
@@ -64,9 +81,14 @@ export const mariadbBinary = async (binDir, say) => {
     await unpackDebianPackages({ folder, packages: ['mariadb-server-core'], dependencies: true });
   } catch (error) {
     const { stderr } = /** @type {{ stderr?: string }} */ (error);
-    throw new UserError(`No MariaDB. Install mariadb-server and put mariadbd in PATH.\n  ${stderr?.trim() || (error instanceof Error ? error.message : error)}`);
+    throw new UserError(
+      `No MariaDB. Install mariadb-server and put mariadbd in PATH.\n  ${stderr?.trim() || (error instanceof Error ? error.message : error)}`,
+    );
   }
   const fetched = unpacked(folder);
-  if (!fetched) throw new UserError(`The MariaDB packages in ${folder} do not run here. Install mariadb-server and put mariadbd in PATH.`);
+  if (!fetched)
+    throw new UserError(
+      `The MariaDB packages in ${folder} do not run here. Install mariadb-server and put mariadbd in PATH.`,
+    );
   return fetched;
 };

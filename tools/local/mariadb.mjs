@@ -42,7 +42,8 @@ const firstStatements = (share, password) => {
     `${prefix}_sys_schema.sql`,
   ];
   const users = ['127.0.0.1', 'localhost'].map(
-    (host) => `CREATE USER 'sluice'@'${host}' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO 'sluice'@'${host}' WITH GRANT OPTION;`,
+    (host) =>
+      `CREATE USER 'sluice'@'${host}' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO 'sluice'@'${host}' WITH GRANT OPTION;`,
   );
   return [
     'CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;',
@@ -57,7 +58,13 @@ const makeDataDirectory = (binary, { dataDir, password }) => {
   const next = `${dataDir}.new`;
   rmSync(next, { recursive: true, force: true });
   mkdirSync(next, { recursive: true, mode: 0o700 });
-  const args = [...commonArguments(binary, next), '--bootstrap', '--log-warnings=0', '--max-allowed-packet=8M', '--enforce-storage-engine='];
+  const args = [
+    ...commonArguments(binary, next),
+    '--bootstrap',
+    '--log-warnings=0',
+    '--max-allowed-packet=8M',
+    '--enforce-storage-engine=',
+  ];
   const made = spawnSync(binary.server, args, {
     env: mariadbEnvironment(binary),
     cwd: next,
@@ -104,7 +111,9 @@ const serverSpec = (binary, { dataDir, port, logFile }) => ({
  * @returns {Promise<T>}
  */
 export const withMariadb = async (url, use) => {
-  const mysql = /** @type {typeof import('mysql2/promise')} */ (createRequire(join(root, 'package.json'))('mysql2/promise'));
+  const mysql = /** @type {typeof import('mysql2/promise')} */ (
+    createRequire(join(root, 'package.json'))('mysql2/promise')
+  );
   const connection = await mysql.createConnection(url);
   try {
     return await use(connection);
@@ -122,7 +131,12 @@ export const startMariadb = async (options) => {
   const url = `mysql://sluice:${options.password}@127.0.0.1:${options.port}/mysql`;
   const failed = () => (child.exit ? `it ended at once:\n${tailOf(options.logFile)}` : undefined);
   try {
-    await waitFor(() => withMariadb(url, async () => true), { timeoutMs: 60_000, everyMs: 50, what: 'MariaDB', failed });
+    await waitFor(() => withMariadb(url, async () => true), {
+      timeoutMs: 60_000,
+      everyMs: 50,
+      what: 'MariaDB',
+      failed,
+    });
   } catch (error) {
     await child.stop();
     throw error;

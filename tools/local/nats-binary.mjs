@@ -16,7 +16,9 @@ const releases = 'https://github.com/nats-io/nats-server/releases/download';
 /** @param {string} path @returns {string | undefined} such as `2.10.27`; undefined when it does not run */
 const versionOf = (path) => {
   try {
-    return /v(\d+\.\d+\.\d+)/.exec(execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 5000 }))?.[1];
+    return /v(\d+\.\d+\.\d+)/.exec(
+      execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 5000 }),
+    )?.[1];
   } catch {
     return undefined;
   }
@@ -29,7 +31,8 @@ const versionOf = (path) => {
 export const unfit = (version) => {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
   if (major < 2 || (major === 2 && minor < 10)) return `nats-server ${version} is too old: 2.10.23 or newer is needed`;
-  if (major === 2 && minor === 10 && patch >= 20 && patch <= 22) return `nats-server ${version} loses streams when it is killed: 2.10.23 or newer is needed`;
+  if (major === 2 && minor === 10 && patch >= 20 && patch <= 22)
+    return `nats-server ${version} loses streams when it is killed: 2.10.23 or newer is needed`;
   return undefined;
 };
 
@@ -61,10 +64,14 @@ const fromRelease = async (binDir) => {
   const cpu = /** @type {Record<string, string>} */ ({ x64: 'amd64', arm64: 'arm64' })[process.arch] ?? process.arch;
   const name = `nats-server-v${release}-${process.platform}-${cpu}`;
   const sums = (await get(`${releases}/v${release}/SHA256SUMS`, 3000)).toString('utf8');
-  const expected = sums.split('\n').map((line) => line.trim().split(/\s+\*?/)).find(([, file]) => file === `${name}.tar.gz`)?.[0];
+  const expected = sums
+    .split('\n')
+    .map((line) => line.trim().split(/\s+\*?/))
+    .find(([, file]) => file === `${name}.tar.gz`)?.[0];
   if (!expected) throw new Error(`the release has no ${name}.tar.gz`);
   const archive = await get(`${releases}/v${release}/${name}.tar.gz`, 120_000);
-  if (createHash('sha256').update(archive).digest('hex') !== expected) throw new Error(`checksum of ${name}.tar.gz differs`);
+  if (createHash('sha256').update(archive).digest('hex') !== expected)
+    throw new Error(`checksum of ${name}.tar.gz differs`);
   const next = join(binDir, `.nats-${process.pid}`);
   try {
     mkdirSync(next, { recursive: true, mode: 0o755 });
@@ -81,11 +88,21 @@ const fromRelease = async (binDir) => {
 
 /** @param {string} binDir @returns {Promise<string>} */
 const fromDebian = async (binDir) =>
-  join(await unpackDebianPackages({ folder: join(binDir, 'nats-server-debian'), packages: ['nats-server'], suite: 'trixie' }), 'usr/sbin/nats-server');
+  join(
+    await unpackDebianPackages({
+      folder: join(binDir, 'nats-server-debian'),
+      packages: ['nats-server'],
+      suite: 'trixie',
+    }),
+    'usr/sbin/nats-server',
+  );
 
 /** What an earlier call fetched. @param {string} binDir @returns {NatsBinary | undefined} */
 const kept = (binDir) => {
-  for (const path of [join(binDir, `nats-server-${release}`), join(binDir, 'nats-server-debian/usr/sbin/nats-server')]) {
+  for (const path of [
+    join(binDir, `nats-server-${release}`),
+    join(binDir, 'nats-server-debian/usr/sbin/nats-server'),
+  ]) {
     const version = existsSync(path) ? versionOf(path) : undefined;
     if (version && !unfit(version)) return { path, version };
   }
@@ -120,7 +137,9 @@ export const natsBinary = async (binDir, say) => {
       say(`  not to be had (${reason(error)})`);
     }
   }
-  throw new UserError(`No nats-server. Install 2.10.23 or newer and put it in PATH or SLUICE_NATS_SERVER.\n  ${problems.join('\n  ')}`);
+  throw new UserError(
+    `No nats-server. Install 2.10.23 or newer and put it in PATH or SLUICE_NATS_SERVER.\n  ${problems.join('\n  ')}`,
+  );
 };
 
 /** @param {unknown} error @returns {string} one line */

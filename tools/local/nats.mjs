@@ -51,7 +51,12 @@ export const prepareNats = async (options) => {
     logFile: options.logFile,
     stopSignal: 'SIGTERM',
   };
-  return { spec, path, version, url: `nats://sluice:${encodeURIComponent(options.password)}@127.0.0.1:${options.port}` };
+  return {
+    spec,
+    path,
+    version,
+    url: `nats://sluice:${encodeURIComponent(options.password)}@127.0.0.1:${options.port}`,
+  };
 };
 
 /**

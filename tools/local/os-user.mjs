@@ -26,7 +26,9 @@ export const databaseUser = (passwd) => {
   const users = parsePasswd(passwd ?? readFileSync('/etc/passwd', 'utf8')).filter((user) => user.uid > 0);
   const user = users.find((u) => u.name === 'postgres') ?? users.find((u) => u.name === 'nobody') ?? users[0];
   if (!user) {
-    throw new UserError('PostgreSQL does not run as root, and this system has no other user. Add one: useradd --system postgres');
+    throw new UserError(
+      'PostgreSQL does not run as root, and this system has no other user. Add one: useradd --system postgres',
+    );
   }
   return user;
 };
@@ -36,4 +38,5 @@ export const databaseUser = (passwd) => {
  * @param {OsUser | undefined} user @param {string} path @param {'x' | 'r' | 'w'} [access]
  */
 export const canUse = (user, path, access = 'x') =>
-  !user || spawnSync('test', [`-${access}`, path], { uid: user.uid, gid: user.gid, cwd: '/', stdio: 'ignore' }).status === 0;
+  !user ||
+  spawnSync('test', [`-${access}`, path], { uid: user.uid, gid: user.gid, cwd: '/', stdio: 'ignore' }).status === 0;

@@ -10,7 +10,8 @@ export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
  * The data directory: `SLUICE_DATA_DIR`, else `.sluice` in the workspace root.
  * @param {string | undefined} [chosen]
  */
-export const dataDirectory = (chosen = process.env.SLUICE_DATA_DIR) => (chosen ? resolve(chosen) : join(root, '.sluice'));
+export const dataDirectory = (chosen = process.env.SLUICE_DATA_DIR) =>
+  chosen ? resolve(chosen) : join(root, '.sluice');
 
 /**
  * Where downloaded server binaries are kept.

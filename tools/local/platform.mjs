@@ -49,13 +49,16 @@ const requirePort = async (port) => {
   const problem = port === 0 ? undefined : await portProblem(port);
   if (!problem) return;
   const why = problem === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${problem})`;
-  throw new UserError(`Port ${port} ${why}. Set SLUICE_PORT to a free one, for example: SLUICE_PORT=${port + 1} npm start`);
+  throw new UserError(
+    `Port ${port} ${why}. Set SLUICE_PORT to a free one, for example: SLUICE_PORT=${port + 1} npm start`,
+  );
 };
 
 /** @param {string | undefined} text */
 const portFrom = (text) => {
   const port = Number(text ?? 8080);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UserError(`SLUICE_PORT=${text} is not a port number`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UserError(`SLUICE_PORT=${text} is not a port number`);
   return port;
 };
 
@@ -119,7 +122,14 @@ const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, p
     return external;
   }
   const logFile = rotatedLog(logDir, 'nats');
-  const { spec, url, version } = await prepareNats({ dataDir: join(dataDir, 'nats'), binDir, port, password: secrets.natsPassword, logFile, say });
+  const { spec, url, version } = await prepareNats({
+    dataDir: join(dataDir, 'nats'),
+    binDir,
+    port,
+    password: secrets.natsPassword,
+    logFile,
+    say,
+  });
   const supervisor = await stack.start({ name: 'nats', spec: () => spec, say });
   await natsReady(url, () => supervisor.exit, logFile);
   say(`nats-server ${version} on port ${port}`);
@@ -130,7 +140,13 @@ const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, p
 const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, external, port) => {
   if (external) return { url: external, address: parsePostgresUrl(external) };
   const logFile = rotatedLog(logDir, 'postgres');
-  const prepared = await preparePostgres({ dataDir: join(dataDir, 'postgres'), port, password: secrets.postgresPassword, logFile, say });
+  const prepared = await preparePostgres({
+    dataDir: join(dataDir, 'postgres'),
+    port,
+    password: secrets.postgresPassword,
+    logFile,
+    say,
+  });
   const supervisor = await stack.start({ name: 'postgres', spec: prepared.spec, say });
   await postgresReady(prepared.address, () => supervisor.exit, logFile);
   await ensureDatabase(postgresUrl(prepared.address), database);
@@ -148,11 +164,21 @@ const startApp = async ({ stack, logDir, say }, name, settings) => {
     const error = errorIn(line);
     if (error) say(`[${name}] ${error}`);
   };
-  const spec = () => ({ name, command: process.execPath, args: ['--enable-source-maps', main], env: appEnvironment(name, settings), cwd: root, logFile, onLine });
+  const spec = () => ({
+    name,
+    command: process.execPath,
+    args: ['--enable-source-maps', main],
+    env: appEnvironment(name, settings),
+    cwd: root,
+    logFile,
+    onLine,
+  });
   const supervisor = await stack.start({ name, spec, say });
   const port = name === 'gateway' ? settings.port : settings.healthPorts[name];
-  const failed = () => (supervisor.exit ? `it ended (${describeExit(supervisor.exit)}):\n${tailOf(logFile)}` : undefined);
-  const probe = async () => ((await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) })).ok ? true : undefined);
+  const failed = () =>
+    supervisor.exit ? `it ended (${describeExit(supervisor.exit)}):\n${tailOf(logFile)}` : undefined;
+  const probe = async () =>
+    (await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) })).ok ? true : undefined;
   await waitFor(probe, { timeoutMs: 60_000, what: `${name} (log: ${logFile})`, failed });
 };
 
@@ -180,7 +206,12 @@ export const startPlatform = async (options = {}) => {
     const context = { dataDir, logDir: join(dataDir, 'logs'), stack, secrets: keptSecrets(dataDir), say };
     const ports = await choosePorts(dataDir, wantedPort);
     const [natsUrl, postgres] = await settleAll([
-      provideNats(context, options.natsUrl ?? process.env.SLUICE_NATS_URL, ports.nats, options.binDir ?? binDirectory(dataDir)),
+      provideNats(
+        context,
+        options.natsUrl ?? process.env.SLUICE_NATS_URL,
+        ports.nats,
+        options.binDir ?? binDirectory(dataDir),
+      ),
       providePostgres(context, options.catalogUrl ?? process.env.SLUICE_CATALOG_URL, ports.postgres),
     ]);
     const settings = {

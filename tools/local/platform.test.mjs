@@ -45,7 +45,13 @@ const freshDirectory = (mode = 0o755) => {
   return path;
 };
 /** @type {string[]} */ let lines = [];
-const options = (/** @type {string} */ dataDir) => ({ dataDir, port: 0, appsDir, binDir: binDirectory(), say: (/** @type {string} */ line) => void lines.push(line) });
+const options = (/** @type {string} */ dataDir) => ({
+  dataDir,
+  port: 0,
+  appsDir,
+  binDir: binDirectory(),
+  say: (/** @type {string} */ line) => void lines.push(line),
+});
 const mode = (/** @type {string} */ file) => (statSync(file).mode & 0o777).toString(8);
 
 test('starts everything, finds its data again, keeps its secrets private', async () => {
@@ -56,7 +62,8 @@ test('starts everything, finds its data again, keeps its secrets private', async
   assert.deepEqual(Object.keys(local), ['url', 'tenantId', 'token', 'apiKey', 'postgres']);
   assert.deepEqual([local.tenantId, local.apiKey, local.postgres.database], ['t-1', 'k-1', 'sluice']);
   assert.equal((await fetch(`${first.url}/readyz`)).status, 200);
-  for (const name of ['local.json', 'secrets.json', 'nats/nats.conf', 'logs/catalog.log']) assert.equal(mode(join(dataDir, name)), '600', name);
+  for (const name of ['local.json', 'secrets.json', 'nats/nats.conf', 'logs/catalog.log'])
+    assert.equal(mode(join(dataDir, name)), '600', name);
 
   const { jwtSecret } = JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8'));
   const [head = '', claims = '', signature] = local.token.split('.');
@@ -67,19 +74,28 @@ test('starts everything, finds its data again, keeps its secrets private', async
 
   const pids = Object.values(first.processes).map(({ pid }) => pid ?? -1);
   await first.stop();
-  assert.deepEqual(pids.filter((pid) => startMark(pid)), [], 'nothing is left running');
+  assert.deepEqual(
+    pids.filter((pid) => startMark(pid)),
+    [],
+    'nothing is left running',
+  );
   assert.equal(readFileSync(join(dataDir, 'stopped'), 'utf8'), 'gateway runner scheduler catalog ');
 
   const second = await startPlatform(options(dataDir));
   try {
-    const { rows } = await withPostgres(postgresUrl(second.postgres), (client) => client.query('SELECT answer FROM kept'));
+    const { rows } = await withPostgres(postgresUrl(second.postgres), (client) =>
+      client.query('SELECT answer FROM kept'),
+    );
     assert.deepEqual(rows, [{ answer: 42 }]);
     assert.equal(second.postgres.port, first.postgres.port);
     await assert.rejects(startPlatform(options(dataDir)), /already runs on .*process \d+.*SLUICE_DATA_DIR/);
     const runner = second.processes.runner;
     const old = runner?.pid ?? -1;
     process.kill(old, 'SIGKILL');
-    const next = await waitFor(() => (runner?.pid && runner.pid !== old ? runner.pid : undefined), { timeoutMs: 10_000, what: 'a new runner' });
+    const next = await waitFor(() => (runner?.pid && runner.pid !== old ? runner.pid : undefined), {
+      timeoutMs: 10_000,
+      what: 'a new runner',
+    });
     assert.notEqual(next, old);
     assert.ok(lines.some((line) => /runner ended \(signal SIGKILL\); starting it again in 0.5 s/.test(line)));
   } finally {
@@ -109,7 +125,10 @@ test('a taken port is a clear error and leaves nothing running', async () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   const dataDir = freshDirectory();
   try {
-    await assert.rejects(startPlatform({ ...options(dataDir), port }), new RegExp(`Port ${port} is taken.*SLUICE_PORT=${port + 1} npm start`));
+    await assert.rejects(
+      startPlatform({ ...options(dataDir), port }),
+      new RegExp(`Port ${port} is taken.*SLUICE_PORT=${port + 1} npm start`),
+    );
     assert.ok(!existsSync(join(dataDir, 'running.json')));
   } finally {
     server.close();
@@ -121,7 +140,10 @@ test('an app that cannot start is reported with the end of its log', async () =>
   const broken = freshDirectory();
   mkdirSync(join(broken, 'catalog/dist'), { recursive: true });
   writeFileSync(join(broken, 'catalog/dist/main.js'), 'throw new Error("no such table")');
-  await assert.rejects(startPlatform({ ...options(dataDir), appsDir: broken }), /catalog .*exit code 1[^]*no such table/);
+  await assert.rejects(
+    startPlatform({ ...options(dataDir), appsDir: broken }),
+    /catalog .*exit code 1[^]*no such table/,
+  );
   assert.ok(!existsSync(join(dataDir, 'running.json')));
 });
 
@@ -130,17 +152,25 @@ test('a start after kill -9 of the owner ends what was left running', async () =
   const script = `import { startPlatform } from ${JSON.stringify(new URL('./platform.mjs', import.meta.url).href)};
     const p = await startPlatform({ ...${JSON.stringify({ ...options(dataDir), say: undefined })}, say: () => {} });
     console.log(JSON.stringify(Object.values(p.processes).map((x) => x.pid)));`;
-  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [text] = await once(owner.stdout, 'data');
   const orphans = JSON.parse(String(text));
   assert.equal(orphans.length, 6);
   owner.kill('SIGKILL');
   await once(owner, 'exit');
-  assert.ok(orphans.some((/** @type {number} */ pid) => startMark(pid)), 'orphans to begin with');
+  assert.ok(
+    orphans.some((/** @type {number} */ pid) => startMark(pid)),
+    'orphans to begin with',
+  );
   lines = [];
   const next = await startPlatform(options(dataDir));
   try {
-    assert.deepEqual(orphans.filter((/** @type {number} */ pid) => startMark(pid)), []);
+    assert.deepEqual(
+      orphans.filter((/** @type {number} */ pid) => startMark(pid)),
+      [],
+    );
     assert.ok(lines.some((line) => line.startsWith('ending what an earlier start left running')));
   } finally {
     await next.stop();
@@ -169,7 +199,9 @@ test(
       assert.match(note, /^\/var\/tmp\/sluice-[0-9a-f]{12}\/postgres$/);
       assert.ok(existsSync(join(note, 'PG_VERSION')));
       assert.ok(lines.some((line) => line.includes(`cannot enter ${dataDir}: the database lives in ${note}`)));
-      const made = await withPostgres(postgresUrl(platform.postgres), (client) => client.query('CREATE TABLE IF NOT EXISTS kept AS SELECT 1'));
+      const made = await withPostgres(postgresUrl(platform.postgres), (client) =>
+        client.query('CREATE TABLE IF NOT EXISTS kept AS SELECT 1'),
+      );
       assert.equal(made.rowCount, round === 1 ? 1 : null);
       await platform.stop();
     }

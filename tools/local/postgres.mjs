@@ -1,7 +1,18 @@
 // @ts-check
 /** A PostgreSQL server of our own: made at first use, started on a given port, found again at the next start. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { root } from './paths.mjs';
@@ -81,7 +92,15 @@ const makeCluster = (dataDir, binaries, options, user) => {
   const cluster = join(next, 'cluster');
   writeFileSync(passwordFile, options.password, { mode: 0o600 });
   if (user) for (const path of [passwordFile, next]) chownSync(path, user.uid, user.gid);
-  const args = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '-D', cluster];
+  const args = [
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '-D',
+    cluster,
+  ];
   const made = spawnSync(join(binaries, 'bin/initdb'), args, {
     env: serverEnvironment(cluster),
     cwd: '/',
@@ -104,7 +123,10 @@ const clearStalePid = async (dataDir) => {
   const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
   if (isServerOf(pid, dataDir)) {
     signalTree(pid, 'SIGINT');
-    await waitFor(() => startMark(pid) === undefined || undefined, { timeoutMs: 20_000, what: `earlier PostgreSQL (${pid})` });
+    await waitFor(() => startMark(pid) === undefined || undefined, {
+      timeoutMs: 20_000,
+      what: `earlier PostgreSQL (${pid})`,
+    });
   }
   rmSync(file, { force: true });
 };
@@ -172,7 +194,13 @@ export const preparePostgres = async (options) => {
     options.say(`making a PostgreSQL cluster${user ? ` (it runs as user ${user.name})` : ''}`);
     makeCluster(dataDir, binaries, options, user);
   }
-  const address = { host: '127.0.0.1', port: options.port, user: 'postgres', password: options.password, database: 'postgres' };
+  const address = {
+    host: '127.0.0.1',
+    port: options.port,
+    user: 'postgres',
+    password: options.password,
+    database: 'postgres',
+  };
   const spec = async () => {
     await clearStalePid(dataDir);
     return {
@@ -201,7 +229,9 @@ export const postgresReady = async (address, exit, logFile) => {
   const failed = () => (exit() ? `it ended at once:\n${tailOf(logFile)}` : undefined);
   const answer = await waitFor(probe, { timeoutMs: 60_000, everyMs: 50, what: 'PostgreSQL', failed });
   if (answer === wrongPassword) {
-    throw new UserError('The password in secrets.json is not the one of the kept database. Restore that file, or set another SLUICE_DATA_DIR.');
+    throw new UserError(
+      'The password in secrets.json is not the one of the kept database. Restore that file, or set another SLUICE_DATA_DIR.',
+    );
   }
 };
 

@@ -18,7 +18,9 @@ export const outsideFolder = (forPath) => {
   mkdirSync(folder, { recursive: true, mode: 0o711 });
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== process.getuid?.()) {
-    throw new UserError(`${folder} exists and is not ours. Remove it, or set SLUICE_DATA_DIR to a folder that other users can enter.`);
+    throw new UserError(
+      `${folder} exists and is not ours. Remove it, or set SLUICE_DATA_DIR to a folder that other users can enter.`,
+    );
   }
   chmodSync(folder, 0o711);
   return folder;

@@ -27,11 +27,13 @@ export const readState = (file) => {
  */
 export const endStale = async (children, say) => {
   const alive = children.filter((child) => isAlive(child.pid, child.mark));
-  if (alive.length > 0) say(`ending what an earlier start left running: ${alive.map((c) => `${c.name} (${c.pid})`).join(', ')}`);
+  if (alive.length > 0)
+    say(`ending what an earlier start left running: ${alive.map((c) => `${c.name} (${c.pid})`).join(', ')}`);
   for (const child of alive) signalTree(child.pid, child.signal);
-  await waitFor(() => (alive.some((c) => isAlive(c.pid, c.mark)) ? undefined : true), { timeoutMs: 10_000, what: 'stale processes' }).catch(
-    () => undefined,
-  );
+  await waitFor(() => (alive.some((c) => isAlive(c.pid, c.mark)) ? undefined : true), {
+    timeoutMs: 10_000,
+    what: 'stale processes',
+  }).catch(() => undefined);
   for (const child of alive) if (isAlive(child.pid, child.mark)) signalTree(child.pid, 'SIGKILL');
 };
 
@@ -95,7 +97,9 @@ export class RunState {
 
   #write() {
     const next = `${this.#file}.next`;
-    writeFileSync(next, JSON.stringify({ owner: this.#owner, children: [...this.#children.values()] }), { mode: 0o600 });
+    writeFileSync(next, JSON.stringify({ owner: this.#owner, children: [...this.#children.values()] }), {
+      mode: 0o600,
+    });
     renameSync(next, this.#file);
   }
 }

@@ -26,7 +26,9 @@ export const runMain = async (main) => {
   try {
     process.exit((await main()) ?? 0);
   } catch (error) {
-    process.stderr.write(`${error instanceof UserError ? error.message : error instanceof Error ? error.stack : error}\n`);
+    process.stderr.write(
+      `${error instanceof UserError ? error.message : error instanceof Error ? error.stack : error}\n`,
+    );
     process.exit(1);
   }
 };

@@ -79,7 +79,9 @@ export class Supervisor {
       this.#options.say(`${this.name} ended (${describeExit(exit)}); starting it again in ${pause / 1000} s`);
       await sleep(pause, undefined, { signal: this.#ending.signal }).catch(() => undefined);
       if (this.#ending.signal.aborted) return;
-      await this.#launch().catch((error) => this.#options.say(`${this.name}: ${error instanceof Error ? error.message : error}`));
+      await this.#launch().catch((error) =>
+        this.#options.say(`${this.name}: ${error instanceof Error ? error.message : error}`),
+      );
     }
   }
 }

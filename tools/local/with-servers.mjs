@@ -16,12 +16,20 @@ const parse = (args) => {
   const split = args.indexOf('--');
   const own = args.slice(0, split);
   const [command, ...rest] = args.slice(split + 1);
-  const names = own.filter((arg) => !arg.startsWith('--')).flatMap((arg) => arg.split(',')).filter(Boolean);
+  const names = own
+    .filter((arg) => !arg.startsWith('--'))
+    .flatMap((arg) => arg.split(','))
+    .filter(Boolean);
   const unknown = names.filter((name) => !serverNames.some((known) => known === name));
   if (split < 0 || !command || names.length === 0 || unknown.length > 0) {
     throw new UserError(unknown.length > 0 ? `unknown server ${unknown.join(', ')}\n${usage}` : usage);
   }
-  return { names: /** @type {import('./servers.mjs').ServerName[]} */ (names), fsync: !own.includes('--no-fsync'), command, rest };
+  return {
+    names: /** @type {import('./servers.mjs').ServerName[]} */ (names),
+    fsync: !own.includes('--no-fsync'),
+    command,
+    rest,
+  };
 };
 
 /**
