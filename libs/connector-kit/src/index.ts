@@ -1,5 +1,6 @@
 export { ConformanceError } from './assert.js';
 export { conformance, runConformance } from './conformance.js';
+export { MemoryStore, type CrashPoint, memoryDestination } from './memory/destination.js';
 export { jsonLines } from './memory/json-lines.js';
 export { memorySource } from './memory/source.js';
 export { MemorySystem } from './memory/system.js';

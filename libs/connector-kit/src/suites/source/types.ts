@@ -1,12 +1,13 @@
 /** types, raw and telemetry: values arrive exactly, whichever way they take. (Invariants 6 and 9) */
-import type { Encoding, LogicalType, Row, StreamRequest } from '@sluice/connector-sdk';
+import type { Column, Encoding, LogicalType, Row, StreamRequest } from '@sluice/connector-sdk';
+import { isSluiceError } from '@sluice/connector-sdk';
 import { ok, refused, same } from '../../assert.js';
 import { random, randomValue } from '../../generate.js';
 import { type Case, type SourceLab, type Trial } from '../../lab.js';
-import type { PeerColumn, PeerTable } from '../../peer.js';
+import type { KitCodec, PeerColumn, PeerTable } from '../../peer.js';
 import { Reading, rowsOf } from '../../reading.js';
 import { plainColumns, sourceTable } from '../../source-table.js';
-import { logicalTypes, malformed, sameRows, typeCase } from '../../values.js';
+import { type NamedValue, logicalTypes, malformed, sameRows, typeCase } from '../../values.js';
 
 const id = plainColumns[0]!;
 
@@ -39,7 +40,7 @@ function typed(lab: SourceLab, mode: 'full' | 'cursor', encoding: Encoding | und
     ...logicalTypes.map((type): Case => ({
       id: `${prefix} ${type}`.replace('types ', 'types/'),
       unproven: why(type),
-      run: (trial) => run(trial, cases(lab, trial, type)),
+      run: (trial) => run(trial, cases(lab, trial, type, encoding)),
     })),
     {
       id: encoding ? `${prefix} random` : 'types/random',
@@ -68,14 +69,45 @@ async function compare(
 }
 
 /** One row per case of the type; those the system cannot hold are left out, and noted. */
-function cases(lab: SourceLab, trial: Trial, type: LogicalType): Pick<PeerTable, 'columns' | 'rows'> {
+function cases(
+  lab: SourceLab,
+  trial: Trial,
+  type: LogicalType,
+  encoding?: Encoding,
+): Pick<PeerTable, 'columns' | 'rows'> {
   const { column, values } = typeCase(type);
-  const held = values.filter(({ name, value }) => {
+  const native = [id, column].map((one) => ({ ...one, native: one.type }));
+  const held = values.filter((each) => {
+    const { name, value } = each;
+    if (!sayable(lab, trial, native, each, encoding)) return false;
     const why = lab.options.peer.cannotHold?.(column, value);
     if (why) trial.note(`without ${name}: ${why}`);
     return !why;
   });
   return { columns: [id, column], rows: held.map(({ value }, i): Row => [i + 1, value]) };
+}
+
+/** Whether the encoding has a form for the value: the codec is its page. What it has none for is noted. */
+export function sayable(
+  lab: Encodes,
+  trial: Trial,
+  columns: readonly Column[],
+  { name, value }: NamedValue,
+  encoding?: Encoding,
+): boolean {
+  if (!encoding) return true;
+  const codec = lab.codec(encoding);
+  try {
+    codec.encoder(columns).rows([[1, value]]);
+    return true;
+  } catch (error) {
+    if (!isSluiceError(error, 'data')) throw error;
+    trial.note(`without ${name}: '${encoding}' has no form for it`);
+    return false;
+  }
+}
+interface Encodes {
+  codec(encoding: string): KitCodec;
 }
 
 /** Forty rows of all types the system has, made from the seed. */
