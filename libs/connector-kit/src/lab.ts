@@ -1,0 +1,114 @@
+/** What all cases of one `conformance` call share: the plugin, its opened sessions, and everything it was heard to say. */
+import type { AnySession, Opened } from './session.js';
+import type {
+  Context,
+  DestinationPlugin,
+  DestinationSession,
+  SourcePlugin,
+  SourceSession,
+} from '@sluice/connector-sdk';
+import { NotApplicable, ok, within } from './assert.js';
+import type { AnyOptions, DestinationOptions, SourceOptions } from './options.js';
+import type { KitCodec } from './peer.js';
+import { Recorder } from './recorder.js';
+import { jsonSchema, validate } from './schema.js';
+
+export interface Case {
+  /** 'resume/full': what waivers and reports call it. */
+  readonly id: string;
+  /** Why it cannot run with this peer; it is then listed as not proven. */
+  readonly unproven?: string | undefined;
+  run(trial: Trial): Promise<void>;
+}
+
+/** One run of one case: what it opened and made is undone at its end, in reverse order. */
+export class Trial implements AsyncDisposable {
+  readonly notes: string[] = [];
+  readonly #undo: (() => Promise<unknown> | void)[] = [];
+  note(text: string): void {
+    this.notes.push(text);
+  }
+  defer(undo: () => Promise<unknown> | void): void {
+    this.#undo.push(undo);
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const undo of this.#undo.reverse()) await undo();
+  }
+}
+
+type AnyKind = SourcePlugin | DestinationPlugin;
+
+export abstract class Lab<Plugin extends AnyKind, Options extends AnyOptions, Session extends AnySession> {
+  readonly recorder = new Recorder();
+  readonly seed: number;
+  constructor(
+    readonly plugin: Plugin,
+    readonly options: Options,
+  ) {
+    this.seed = options.seed ?? Date.now() % 2 ** 31;
+  }
+
+  get rows(): number {
+    return this.options.rows ?? 60;
+  }
+  get schema(): Record<string, unknown> {
+    return jsonSchema(this.plugin);
+  }
+  path(name: string): readonly string[] {
+    return [...(this.options.namespace ?? []), name];
+  }
+  codec(encoding: string): KitCodec {
+    const codec = this.options.codecs?.find((known) => known.encoding === encoding);
+    ok(codec, `'${encoding}' is claimed, but the option 'codecs' has none for it`);
+    return codec;
+  }
+
+  /** Opens a session with the working configuration, or with `config`; disposed of at the end of the trial. */
+  async open(
+    trial: Trial,
+    { abort = new AbortController(), config = this.options.config }: OpenOptions = {},
+  ): Promise<Opened<Session>> {
+    const valid = await validate(this.plugin, config);
+    ok(
+      !('issues' in valid),
+      `the plugin's schema does not take the configuration: ${'issues' in valid ? valid.issues.join('; ') : ''}`,
+    );
+    const context: Context = {
+      ...(this.options.variant === undefined ? {} : { variant: this.options.variant }),
+      signal: abort.signal,
+      log: (level, message, fields) => this.recorder.hear(`log ${level}`, `${message} ${JSON.stringify(fields ?? {})}`),
+    };
+    const opening = this.connect(valid.value, context);
+    const session = await within(30_000, opening, 'open').catch((error: unknown) => this.recorder.rethrow(error));
+    let open = true;
+    const dispose = async () => {
+      if (!open) return;
+      open = false;
+      await within(20_000, Promise.resolve(session[Symbol.asyncDispose]()), 'disposing of the session');
+    };
+    trial.defer(dispose);
+    return { session: this.recorder.listen(session), dispose };
+  }
+  protected abstract connect(config: unknown, context: Context): Promise<Session>;
+}
+interface OpenOptions {
+  readonly abort?: AbortController;
+  readonly config?: unknown;
+}
+
+export class SourceLab extends Lab<SourcePlugin, SourceOptions, SourceSession> {
+  protected override async connect(config: unknown, context: Context): Promise<SourceSession> {
+    return this.plugin.open(config, context);
+  }
+}
+export class DestinationLab extends Lab<DestinationPlugin, DestinationOptions, DestinationSession> {
+  protected override async connect(config: unknown, context: Context): Promise<DestinationSession> {
+    return this.plugin.open(config, context);
+  }
+}
+
+/** The peer's function, or the end of the case: it proves nothing without. */
+export function needs<T>(means: T | undefined, name: string): T {
+  if (means === undefined) throw new NotApplicable(`the peer has no '${name}'`);
+  return means;
+}

@@ -1,0 +1,4 @@
+import { conformance, memorySource } from './index.js';
+
+const { plugin, options } = memorySource();
+conformance(plugin, options);

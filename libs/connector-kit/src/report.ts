@@ -1,0 +1,62 @@
+import type { DestinationPlugin, SourcePlugin } from '@sluice/connector-sdk';
+import { ConformanceError, ok } from './assert.js';
+
+export interface Outcome {
+  readonly id: string;
+  /** 'not proven': the peer has not what the case needs. 'waived in vain': it has a waiver and passes without. */
+  readonly state: 'passed' | 'failed' | 'waived' | 'waived in vain' | 'not proven';
+  readonly notes: readonly string[];
+  readonly error?: unknown;
+}
+
+/** What came of every case of one plugin. */
+export class Report {
+  readonly outcomes: Outcome[] = [];
+  constructor(
+    readonly plugin: SourcePlugin | DestinationPlugin,
+    readonly waivers: Readonly<Record<string, string>>,
+    readonly seed: number,
+  ) {}
+
+  add(outcome: Outcome): Outcome {
+    this.outcomes.push(outcome);
+    return outcome;
+  }
+  of(state: Outcome['state']): Outcome[] {
+    return this.outcomes.filter((outcome) => outcome.state === state);
+  }
+  /** Ids of the cases that failed. */
+  get failed(): string[] {
+    return this.of('failed').map(({ id }) => id);
+  }
+
+  /** Claims, counts, and a line for each case that is not simply passed. */
+  text(): string {
+    const { kind, id, can } = this.plugin;
+    const claims = Object.entries(can).map(
+      ([name, value]) => `${name}: ${Array.isArray(value) ? value.join(' ') || 'none' : String(value)}`,
+    );
+    const counts = (['passed', 'failed', 'waived', 'waived in vain', 'not proven'] as const).map(
+      (state) => `${this.of(state).length} ${state}`,
+    );
+    const lines = this.outcomes.flatMap(({ id: name, state, notes }) =>
+      state !== 'passed' || notes.length > 0
+        ? [`  ${state.padEnd(14)} ${name}${notes.length > 0 ? `: ${notes.join('; ')}` : ''}`]
+        : [],
+    );
+    return [
+      `conformance of ${kind} ${id}: ${counts.join(', ')} (seed ${this.seed})`,
+      `  claims         ${claims.join(', ')}`,
+      ...lines,
+      '',
+    ].join('\n');
+  }
+
+  /** Fails on a waiver with no reason, and on one that names no case. */
+  judge(cases: readonly string[]): void {
+    for (const [id, reason] of Object.entries(this.waivers)) {
+      ok(reason.trim() !== '', `the waiver of '${id}' has no reason`);
+      if (!cases.includes(id)) throw new ConformanceError(`a waiver names '${id}', which is no case of this plugin`);
+    }
+  }
+}
