@@ -58,9 +58,7 @@ export class CopyOut implements Submittable {
     this.#failure ??= { error };
     if (this.#stream?.destroyed !== false) this.#finish();
   }
-  handleReadyForQuery(): void {
-    this.#finish();
-  }
+  handleReadyForQuery(): void {}
   handleEmptyQuery(): void {}
   handleRowDescription(): void {}
   handleDataRow(): void {}
@@ -156,6 +154,7 @@ export class CopyOut implements Submittable {
     if (last) this.#restore();
     const message = Buffer.from(bytes.subarray(from, last ? bytes.length : to)); // pg keeps slices; ours will be moved over
     for (const listener of this.#theirs) listener(message);
+    if (last) this.#finish(); // pg forgets a query that failed, and would not tell it
     return last;
   }
 

@@ -44,7 +44,7 @@ function canonical(column: Column, name: string): string {
 }
 
 /**
- * JSON has no array bounds and no dimensions of its own for documents, so arrays that need them are refused. Numbers and
+ * JSON has no array bounds, and among documents no dimensions and no NULL of their own: arrays that need them are refused. Numbers and
  * booleans stay such; the elements of every other type are strings in PostgreSQL's text form.
  */
 function arrayAsJson(column: Column, name: string): string {
@@ -52,7 +52,9 @@ function arrayAsJson(column: Column, name: string): string {
   const documents = type === 'json';
   const direct = documents || type === 'boolean' || type === 'decimal' || /^(int|float)/.test(type ?? '');
   const bounds = `array_lower(${name}, 1) <> 1 OR array_lower(${name}, 2) <> 1 OR array_lower(${name}, 3) <> 1`;
-  const refused = documents ? `${bounds} OR array_ndims(${name}) > 1` : `${bounds} OR array_ndims(${name}) > 3`;
+  const refused = documents
+    ? `${bounds} OR array_ndims(${name}) > 1 OR 'null' = ANY(${name}::text[])`
+    : `${bounds} OR array_ndims(${name}) > 3`;
   const cast = direct && parseNative(column.native)?.base !== 'money' ? name : `${name}::text[]`;
   return `(CASE WHEN ${refused} THEN ${refusal(column, name)}::json ELSE to_json(${cast}) END)`;
 }
@@ -91,6 +93,8 @@ function csv(column: Column, name: string): string {
         name,
         `(${name} AT TIME ZONE 'UTC')::text`,
       );
+    case 'string': // a cast to text would take the blanks off a character(n)
+      return canonical(column, name);
     default:
       return `${canonical(column, name)}::text`;
   }
