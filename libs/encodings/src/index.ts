@@ -1,1 +1,1 @@
-export {};
+export type { Codec, Decoder, Encoder } from './codec.js';
