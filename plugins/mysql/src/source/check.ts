@@ -1,0 +1,81 @@
+import { type Finding, codes } from '@sluice/connector-sdk';
+import { errorNumber } from '../errors.js';
+import type { Link } from '../link.js';
+import { quoteName, quotePath } from '../quote.js';
+import { checkServer } from '../check-server.js';
+import { hasDatabase, type SourceState } from './source.js';
+
+const probed = 100;
+
+/** Every finding, not the first. Runs SELECT and SHOW only. */
+export async function check(state: SourceState): Promise<readonly Finding[]> {
+  const { link, config } = state;
+  const { database } = config;
+  const common = await checkServer(link, config, state.context.variant);
+  if (database !== undefined && !(await hasDatabase(link, database))) {
+    return [...common, missing(database, await currentUser(link))];
+  }
+  return [...common, ...(await checkTables(state)), ...(await checkWrites(link)), resumes];
+}
+
+const missing = (database: string, user: string): Finding => ({
+  code: codes.noSuchDatabase,
+  severity: 'error',
+  message: `There is no database ${JSON.stringify(database)}, or the user may not see it.`,
+  fix: `GRANT SELECT ON ${quoteName(database)}.* TO ${user}`,
+});
+
+const resumes: Finding = {
+  code: 'resumed-load-moment',
+  severity: 'warning',
+  message:
+    'A full load reads one moment. One that is interrupted and resumed reads the rest at a later moment, since a snapshot ends with its connection.',
+};
+
+export async function currentUser(link: Link): Promise<string> {
+  const [row] = await link.query('SELECT CURRENT_USER()');
+  const [name = '', host = '%'] = (row?.[0] ?? '').split(/@(?=[^@]*$)/);
+  return `${quoteName(name || ' anonymous')}@${quoteName(host)}`;
+}
+
+/** Tries each table; a table that may be listed may not always be read. */
+async function checkTables({ link, discover }: SourceState): Promise<readonly Finding[]> {
+  const streams = await discover();
+  const user = await currentUser(link);
+  const findings: Finding[] = [];
+  for (const { path, id } of streams.slice(0, probed)) {
+    try {
+      await link.query(`SELECT 1 FROM ${quotePath(path)} LIMIT 0`);
+    } catch (error) {
+      const denied = [1142, 1143, 1044].includes(errorNumber(error) ?? 0);
+      findings.push({
+        code: denied ? codes.permission : 'mysql.unreadable',
+        severity: 'warning',
+        message: denied
+          ? `${id} is listed but may not be read.`
+          : `${id} cannot be read: ${(error as Error).message.slice(0, 200)}`,
+        ...(denied ? { fix: `GRANT SELECT ON ${quotePath(path)} TO ${user}` } : {}),
+      });
+    }
+  }
+  if (streams.length > findings.length) return findings;
+  const fix = `GRANT SELECT ON *.* TO ${user}`;
+  return [
+    ...findings,
+    { code: codes.permission, severity: 'error', message: 'There is no table or view that the user may read.', fix },
+  ];
+}
+
+async function checkWrites(link: Link): Promise<readonly Finding[]> {
+  const grants = await link.query('SHOW GRANTS');
+  if (!grants.some(([grant]) => /\b(ALL PRIVILEGES|INSERT|UPDATE|DELETE|DROP)\b.* ON /.test(grant ?? ''))) return [];
+  const message = 'The user may change data; a source needs SELECT only, and a user with no more is safer.';
+  return [
+    {
+      code: 'more-than-select',
+      severity: 'warning',
+      message,
+      fix: `CREATE USER 'reader'@'%'; GRANT SELECT ON *.* TO 'reader'@'%'`,
+    },
+  ];
+}

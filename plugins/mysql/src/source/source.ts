@@ -1,0 +1,87 @@
+import { ConfigError, type Context, type SourceSession, type Stream, codes, defineSource } from '@sluice/connector-sdk';
+import { type SourceConfig, sourceConfig } from '../config.js';
+import { toSluiceError } from '../errors.js';
+import { guard } from '../guard.js';
+import { type Link, openLink } from '../link.js';
+import { quoteText } from '../quote.js';
+import { variants } from '../variants.js';
+import { check } from './check.js';
+import { discover } from './discover.js';
+import { read } from './read.js';
+
+/** What the members of one session share. */
+export interface SourceState {
+  readonly link: Link;
+  readonly config: SourceConfig;
+  readonly context: Context;
+  /** All reads of a session see the moment of the first one. */
+  enterSnapshot(): Promise<void>;
+  discover(only?: readonly string[]): Promise<readonly Stream[]>;
+  /** Ends the statement that `link` runs; the transaction and its snapshot stay. */
+  kill(): Promise<void>;
+}
+
+export const source = defineSource<SourceConfig>({
+  id: 'mysql',
+  title: 'MySQL',
+  variants: { mysql: variants.mysql, mariadb: variants.mariadb },
+  config: sourceConfig,
+  can: { modes: ['full', 'cursor'], encodings: ['copy-text/1', 'csv/1'], split: false },
+  open: async (config, context) =>
+    session(await guard(() => openLink(config, { variant: context.variant, withoutDatabase: true })), config, context),
+});
+
+function session(link: Link, config: SourceConfig, context: Context): SourceSession {
+  let inSnapshot = false;
+  const state: SourceState = {
+    link,
+    config,
+    context,
+    async enterSnapshot() {
+      if (inSnapshot) return;
+      await link.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      await link.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+      inSnapshot = true;
+    },
+    discover: (only) => discover(link, only === undefined ? config.database : undefined, only),
+    kill: () => kill(link, config),
+  };
+  return {
+    check: () => guard(() => check(state)),
+    discover: (only) => guard(() => discoverKnown(state, only)),
+    async *read(requests, after) {
+      try {
+        yield* read(state, requests, after);
+      } catch (error) {
+        throw toSluiceError(error);
+      }
+    },
+    [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+  };
+}
+
+async function discoverKnown({ link, config }: SourceState, only?: readonly string[]): Promise<readonly Stream[]> {
+  const { database } = config;
+  const streams = await discover(link, database, only);
+  if (streams.length > 0 || database === undefined || (await hasDatabase(link, database))) return streams;
+  throw new ConfigError(`There is no database ${JSON.stringify(database)}, or the user may not see it.`, {
+    code: codes.noSuchDatabase,
+    path: ['database'],
+  });
+}
+
+export async function hasDatabase(link: Link, database: string): Promise<boolean> {
+  const rows = await link.query(`SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${quoteText(database)}`);
+  return rows.length > 0;
+}
+
+/** When no other connection is to be had the reading one is given up: its statement must not go on. */
+async function kill(link: Link, config: SourceConfig): Promise<void> {
+  if (link.lost) return;
+  try {
+    await using other = await openLink(config, { withoutDatabase: true });
+    await other.run(`KILL QUERY ${Number(link.connection.threadId)}`);
+  } catch {
+    link.destroy();
+  }
+}
