@@ -125,7 +125,14 @@ export function loadStatement({ path, columns, replace }: LoadTarget): string {
 function expression({ column, type }: ColumnSpec, field: string): string | undefined {
   if (column.type === 'bytes') return `UNHEX(${field})`;
   // As text '0' is the year 2000, and '1' is 49 for BIT; as numbers they are what they say.
-  return /^(YEAR|BIT)\b/.test(type) ? `${field} + 0` : undefined;
+  if (/^(YEAR|BIT)\b/.test(type)) return `${field} + 0`;
+  return /^FLOAT\b/.test(type) ? greatestFloat(field) : undefined;
+}
+
+/** 3.4028235e+38 is the shortest text of the greatest float32, and a little above it as a double: FLOAT would refuse it. */
+function greatestFloat(field: string): string {
+  const [greatest, half, size] = ['3.4028234663852886e38', '3.4028235677973366e38', `ABS(${field} + 0e0)`];
+  return `IF(${size} > ${greatest} AND ${size} < ${half}, SIGN(${field} + 0e0) * ${greatest}, ${field})`;
 }
 
 /** Deprecations, and statements that a binary log by statement might repeat differently. */
