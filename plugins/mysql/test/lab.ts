@@ -109,9 +109,9 @@ export class Lab {
 
   async tables(): Promise<string[]> {
     const rows = await this.sql(
-      `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${this.database}' ORDER BY 1`,
+      `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${this.database}'`,
     );
-    return rows.map((row) => row[0]!);
+    return rows.map((row) => row[0]!).toSorted();
   }
 
   async close(): Promise<void> {

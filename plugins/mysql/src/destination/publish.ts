@@ -26,8 +26,9 @@ export function publishStatements(stage: Stage, valuesFunction: boolean): readon
   if (stage.target.mode === 'append') return [insert];
   const key = stage.target.key.map(quoteName);
   if (stage.otherUniques) {
-    const match = key.map((name) => `t.${name} = s.${name}`).join(' AND ');
-    return [`DELETE t FROM ${to} AS t INNER JOIN ${from} AS s ON ${match}`, insert];
+    // An alias of the table to delete from is looked for in the session's default database, and there is none.
+    const match = key.map((name) => `${to}.${name} = s.${name}`).join(' AND ');
+    return [`DELETE ${to} FROM ${to} INNER JOIN ${from} AS s ON ${match}`, insert];
   }
   const rest = columns.map((column) => quoteName(column.name)).filter((name) => !key.includes(name));
   const value = (name: string): string => (valuesFunction ? `VALUES(${name})` : `s.${name}`);
