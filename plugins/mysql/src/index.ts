@@ -1,4 +1,5 @@
 /** The MySQL family: MySQL, MariaDB and, as a destination, SingleStore. */
+import { destination } from './destination/destination.js';
 import { source } from './source/source.js';
 
-export default [source];
+export default [source, destination];

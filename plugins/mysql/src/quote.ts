@@ -12,8 +12,8 @@ export function quoteName(name: string): string {
         ? `has ${[...name].length} characters; the MySQL family allows ${longest}`
         : name.includes('\0')
           ? 'contains a NUL character'
-          : name.endsWith(' ')
-            ? 'ends with a space'
+          : /[\t-\r ]$/.test(name)
+            ? 'ends with white space'
             : undefined;
   if (problem !== undefined) {
     const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name);

@@ -37,11 +37,13 @@ export function expressionOf(column: Column): string {
   return name;
 }
 
-/** The shortest text that reads back as the same float32. */
+const leastNormal = 2 ** -126;
+
+/** The shortest text that reads back as the same float32. Six digits always survive, but for subnormals, which have fewer. */
 export function shortFloat(text: string): string {
   const value = Math.fround(Number(text));
-  if (Object.is(value, -0)) return '-0';
-  for (let digits = 6; digits < 9; digits++) {
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  for (let digits = Math.abs(value) < leastNormal ? 1 : 6; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return String(short);
   }

@@ -2,8 +2,9 @@ import { type Finding, codes } from '@sluice/connector-sdk';
 import { errorNumber } from '../errors.js';
 import type { Link } from '../link.js';
 import { quoteName, quotePath } from '../quote.js';
+import { currentUser, hasDatabase } from '../account.js';
 import { checkServer } from '../check-server.js';
-import { hasDatabase, type SourceState } from './source.js';
+import type { SourceState } from './source.js';
 
 const probed = 100;
 
@@ -31,12 +32,6 @@ const resumes: Finding = {
   message:
     'A full load reads one moment. One that is interrupted and resumed reads the rest at a later moment, since a snapshot ends with its connection.',
 };
-
-export async function currentUser(link: Link): Promise<string> {
-  const [row] = await link.query('SELECT CURRENT_USER()');
-  const [name = '', host = '%'] = (row?.[0] ?? '').split(/@(?=[^@]*$)/);
-  return `${quoteName(name || ' anonymous')}@${quoteName(host)}`;
-}
 
 /** Tries each table; a table that may be listed may not always be read. */
 async function checkTables({ link, discover }: SourceState): Promise<readonly Finding[]> {

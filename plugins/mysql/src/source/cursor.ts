@@ -33,7 +33,7 @@ export async function cursorBounds(
   ];
   const table = quotePath(stream.path);
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-  const sql = `SELECT ${exactText(column)} FROM ${table}${where} ORDER BY ${quoteName(column.name)} DESC LIMIT 1`;
+  const sql = `SELECT ${exactText(column)} AS c FROM ${table}${where} ORDER BY ${quoteName(column.name)} DESC LIMIT 1`;
   const [row] = await state.link.query(sql);
   const high = row?.[0];
   if (column.nullable) await warnOfNulls(state, stream, column);

@@ -1,9 +1,9 @@
 import { ConfigError, type Context, type SourceSession, type Stream, codes, defineSource } from '@sluice/connector-sdk';
+import { hasDatabase } from '../account.js';
 import { type SourceConfig, sourceConfig } from '../config.js';
 import { toSluiceError } from '../errors.js';
 import { guard } from '../guard.js';
 import { type Link, openLink } from '../link.js';
-import { quoteText } from '../quote.js';
 import { variants } from '../variants.js';
 import { check } from './check.js';
 import { discover } from './discover.js';
@@ -68,11 +68,6 @@ async function discoverKnown({ link, config }: SourceState, only?: readonly stri
     code: codes.noSuchDatabase,
     path: ['database'],
   });
-}
-
-export async function hasDatabase(link: Link, database: string): Promise<boolean> {
-  const rows = await link.query(`SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${quoteText(database)}`);
-  return rows.length > 0;
 }
 
 /** When no other connection is to be had the reading one is given up: its statement must not go on. */

@@ -86,7 +86,7 @@ function adapt(stride: bigint, read: bigint, size: bigint): bigint {
 /** Any other key: the server counts off a window along the index. */
 function pages(link: Link, range: Range): Windows {
   const names = range.key.map((column) => quoteName(column.name)).join(', ');
-  const texts = range.key.map(exactText).join(', ');
+  const texts = range.key.map((column, i) => `${exactText(column)} AS c${i}`).join(', ');
   const top = range.upto === undefined ? [] : [bound(range.key, range.upto, 'upto')];
   let low = range.after;
   let ended = false;

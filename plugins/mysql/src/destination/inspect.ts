@@ -1,0 +1,134 @@
+/** What a target table is now, and whether it can take a stream. */
+import { type Column, ConfigError, codes } from '@sluice/connector-sdk';
+import type { Link } from '../link.js';
+import { quoteName, quotePath, quoteText } from '../quote.js';
+import { toColumn } from '../types.js';
+import { type ColumnSpec, modifyColumn } from './ddl.js';
+
+export interface ExistingColumn extends Column {
+  /** NOT NULL with no default: a stream without it cannot be written. */
+  readonly required: boolean;
+}
+export interface Existing {
+  readonly view: boolean;
+  readonly columns: readonly ExistingColumn[];
+  /** Column names of each unique index, lower case. */
+  readonly uniques: readonly (readonly string[])[];
+  /** Foreign keys of other tables that point here, as 'db.table'. */
+  readonly referencedBy: readonly string[];
+}
+
+const at = (path: readonly string[], schema = 'TABLE_SCHEMA', table = 'TABLE_NAME'): string =>
+  `${schema} = ${quoteText(path[0]!)} AND ${table} = ${quoteText(path[1]!)}`;
+
+export async function inspect(link: Link, path: readonly string[]): Promise<Existing | undefined> {
+  const [table] = await link.query(`SELECT TABLE_TYPE FROM information_schema.TABLES WHERE ${at(path)}`);
+  if (table === undefined) return undefined;
+  const columns = await link.query(
+    'SELECT COLUMN_NAME, IS_NULLABLE, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION,' +
+      ` COLUMN_DEFAULT, EXTRA FROM information_schema.COLUMNS WHERE ${at(path)} ORDER BY ORDINAL_POSITION`,
+  );
+  const number = (cell: string | null | undefined): number | undefined => (cell == null ? undefined : Number(cell));
+  return {
+    view: table[0] === 'VIEW',
+    columns: columns.map(([name, nullable, native, length, precision, scale, fraction, given, extra]) => ({
+      ...toColumn({
+        name: name!,
+        nullable: nullable === 'YES',
+        native: native!,
+        length: number(length),
+        precision: number(precision),
+        scale: number(scale),
+        fraction: number(fraction),
+      }),
+      required: nullable === 'NO' && given === null && !/auto_increment|generated/i.test(extra ?? ''),
+    })),
+    uniques: await uniquesOf(link, path),
+    referencedBy: await referencesTo(link, path),
+  };
+}
+
+async function uniquesOf(link: Link, path: readonly string[]): Promise<readonly (readonly string[])[]> {
+  const rows = await link.query(
+    `SELECT INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND ${at(path)} ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+  );
+  const indexes = new Map<string, string[]>();
+  for (const [index, column] of rows)
+    indexes.set(index!, [...(indexes.get(index!) ?? []), (column ?? '').toLowerCase()]);
+  return [...indexes.values()];
+}
+
+async function referencesTo(link: Link, path: readonly string[]): Promise<readonly string[]> {
+  if (link.server.flavour === 'singlestore') return []; // It has no foreign keys.
+  const where = at(path, 'REFERENCED_TABLE_SCHEMA', 'REFERENCED_TABLE_NAME');
+  const rows = await link.query(
+    `SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE ${where}`,
+  );
+  return rows.map(([schema, table]) => `${schema}.${table}`).filter((name) => name !== path.join('.'));
+}
+
+export const mismatch = (message: string, fix: string): ConfigError =>
+  new ConfigError(message, { code: codes.targetMismatch, fix });
+
+/** The columns that the table lacks. Throws when one it has cannot take the stream's values, with the statement that helps. */
+export function missingColumns(
+  path: readonly string[],
+  existing: Existing,
+  specs: readonly ColumnSpec[],
+): readonly ColumnSpec[] {
+  const byName = new Map(existing.columns.map((column) => [column.name.toLowerCase(), column]));
+  const wanted = new Set(specs.map(({ column }) => column.name.toLowerCase()));
+  const required = existing.columns.find((column) => column.required && !wanted.has(column.name.toLowerCase()));
+  if (required !== undefined) {
+    throw mismatch(
+      `${path.join('.')} has the column ${JSON.stringify(required.name)}, which must have a value, and the stream has none for it.`,
+      `ALTER TABLE ${quotePath(path)} ALTER COLUMN ${quoteName(required.name)} SET DEFAULT '...'`,
+    );
+  }
+  return specs.filter((spec) => {
+    const now = byName.get(spec.column.name.toLowerCase());
+    if (now !== undefined && !fits(spec.column, now)) {
+      throw mismatch(
+        `${path.join('.')} has the column ${JSON.stringify(now.name)} as ${now.native}, which cannot hold every ${spec.column.type}.`,
+        modifyColumn(path, spec),
+      );
+    }
+    return now === undefined;
+  });
+}
+
+const wholeDigits: Readonly<Record<string, number>> = { boolean: 1, int16: 5, int32: 10, int64: 19 };
+const integers = ['boolean', 'int16', 'int32', 'int64'];
+
+/**
+ * True when every value is held exactly or refused aloud. Lengths and ranges are the server's to refuse (strict mode); what it
+ * would round without a word is refused here.
+ */
+export function fits(wanted: Column, now: Column): boolean {
+  const size = integers.indexOf(wanted.type);
+  if (size >= 0 && integers.includes(now.type)) return wanted.type === 'boolean' || integers.indexOf(now.type) >= size;
+  if (size >= 0 && now.type === 'decimal') return (now.precision ?? 0) - (now.scale ?? 0) >= wholeDigits[wanted.type]!;
+  const fraction = (now.scale ?? 0) >= (wanted.scale ?? 6);
+  switch (wanted.type) {
+    case 'bytes':
+      return now.type === 'bytes';
+    case 'float32':
+      return now.type === 'float32' || now.type === 'float64' || now.type === 'string';
+    case 'decimal':
+      return (
+        now.type === 'string' ||
+        (now.type === 'decimal' && wanted.scale !== undefined && (now.scale ?? 0) >= wanted.scale)
+      );
+    case 'timestamp':
+      return now.type === 'string' || (now.type === 'timestamp' && fraction);
+    case 'timestamptz':
+      return now.type === 'string' || ((now.type === 'timestamp' || now.type === 'timestamptz') && fraction);
+    case 'time':
+    case 'duration':
+      return now.type === 'string' || (now.type === 'duration' && fraction);
+    case 'json':
+    case 'uuid':
+    default:
+      return now.type === wanted.type || now.type === 'string';
+  }
+}

@@ -1,0 +1,68 @@
+/** Modes 'append' and 'upsert': the target as the stream needs it, and a temporary table that rows wait in until the commit. */
+import { ConfigError, type Stream, type Target, codes } from '@sluice/connector-sdk';
+import type { Link } from '../link.js';
+import { quoteName, quotePath } from '../quote.js';
+import { addColumn, columnSpecs, createTable } from './ddl.js';
+import { inspect, mismatch, missingColumns } from './inspect.js';
+import type { Stage } from './publish.js';
+
+export interface StageRequest {
+  readonly control: Link;
+  readonly loading: Link;
+  readonly stream: Stream;
+  readonly target: Target;
+  readonly path: readonly string[];
+  /** Unique within the session. */
+  readonly name: string;
+}
+
+export async function prepareStage(request: StageRequest): Promise<{ stage: Stage; statements: readonly string[] }> {
+  const { control, loading, stream, target, path } = request;
+  const upsert = target.mode === 'upsert';
+  if (upsert) refuseKeyless(stream, target);
+  const key = target.key;
+  const columns = columnSpecs(stream, key, control.server);
+  const existing = await inspect(control, path);
+  if (existing?.view === true)
+    throw mismatch(`${path.join('.')} is a view; rows are written to tables only.`, `DROP VIEW ${quotePath(path)}`);
+  const statements =
+    existing === undefined
+      ? [createTable({ path, columns, key: upsert ? key : [] }, control.server)]
+      : missingColumns(path, existing, columns).map((spec) => addColumn(path, spec));
+  if (existing !== undefined && upsert) refuseWithoutKey(path, key, existing.uniques);
+  for (const sql of statements) await control.run(sql);
+  const load = { stream, path: [path[0]!, request.name], columns, replace: upsert };
+  // The server drops it with the connection: what was staged and never committed is gone by itself.
+  await loading.run(createTable({ path: load.path, columns, key: upsert ? key : [], temporary: true }, loading.server));
+  const otherUniques = (existing?.uniques ?? []).some((unique) => !sameSet(unique, key));
+  return { stage: { load, target, path, otherUniques, rows: 0 }, statements };
+}
+
+function refuseKeyless(stream: Stream, target: Target): void {
+  if (target.key.length === 0) {
+    throw new ConfigError(`${stream.id} has no key, and mode upsert needs one.`, {
+      code: codes.targetMismatch,
+      fix: 'Choose key columns for the stream, or another load mode.',
+    });
+  }
+  const absent = target.key.find((name) => !stream.columns.some((column) => column.name === name));
+  if (absent !== undefined)
+    throw new ConfigError(`${stream.id} has no column ${JSON.stringify(absent)} to be a key.`, {
+      code: codes.targetMismatch,
+    });
+}
+
+const sameSet = (unique: readonly string[], key: readonly string[]): boolean =>
+  unique.length === key.length && key.every((name) => unique.includes(name.toLowerCase()));
+
+function refuseWithoutKey(
+  path: readonly string[],
+  key: readonly string[],
+  uniques: readonly (readonly string[])[],
+): void {
+  if (uniques.some((unique) => sameSet(unique, key))) return;
+  throw mismatch(
+    `${path.join('.')} has no primary key or unique index of exactly ${key.map((name) => JSON.stringify(name)).join(', ')}.`,
+    `ALTER TABLE ${quotePath(path)} ADD UNIQUE (${key.map(quoteName).join(', ')})`,
+  );
+}
