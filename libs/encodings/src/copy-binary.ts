@@ -1,7 +1,7 @@
 /** 'copy-binary/1': PostgreSQL's COPY ... (FORMAT binary), as fixed by docs/encodings/copy-binary-1.md. */
 import { type Column, DataError, type Row, type Value } from '@sluice/connector-sdk';
 import { type ReadField, fieldReader } from './copy-binary-decode.js';
-import { fieldMaker } from './copy-binary-encode.js';
+import { FieldBuffer, binaryWriter } from './copy-binary-encode.js';
 import type { Codec, Decoder, Encoder } from './codec.js';
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
@@ -15,27 +15,28 @@ export const copyBinary: Codec = {
 };
 
 function binaryEncoder(columns: readonly Column[]): Encoder {
-  const makers = columns.map(fieldMaker);
-  const empty = Buffer.from([0xff, 0xff, 0xff, 0xff]);
-  const count = Buffer.alloc(2);
-  count.writeInt16BE(columns.length);
-  const rowParts = (row: Row, parts: Buffer[]): void => {
-    parts.push(count);
-    makers.forEach((make, index) => {
-      const value = row[index];
-      if (value === null || value === undefined) return parts.push(empty);
-      const field = make(value);
-      const size = Buffer.allocUnsafe(4);
-      size.writeInt32BE(field.length);
-      return parts.push(size, field);
-    });
-  };
+  const writers = columns.map(binaryWriter);
+  const out = new FieldBuffer();
   return {
     begin: () => header,
     rows(rows) {
-      const parts: Buffer[] = [];
-      for (const row of rows) rowParts(row, parts);
-      return Buffer.concat(parts);
+      out.at = 0; // what a refused value left behind
+      for (const row of rows) {
+        out.reserve(2 + 4 * writers.length);
+        out.view.setInt16(out.at, writers.length);
+        out.at += 2;
+        for (let index = 0; index < writers.length; index++) {
+          const value = row[index];
+          if (value !== null && value !== undefined) {
+            writers[index]!(out, value);
+            continue;
+          }
+          out.reserve(4);
+          out.view.setInt32(out.at, -1);
+          out.at += 4;
+        }
+      }
+      return out.take();
     },
     end: () => trailer,
   };

@@ -30,17 +30,19 @@ export function dayNumber(year: number, month: number, day: number): number {
   return era * 146097 + yoe * 365 + Math.floor(yoe / 4) - Math.floor(yoe / 100) + doy - epochShift;
 }
 
-const texts = new Map<number, string>();
+/** Texts of the days from 1900 to 2100, made when first asked for. */
+const firstKnown = -36525;
+const known = new Array<string | undefined>(73_414).fill(undefined);
 
 /** 'YYYY-MM-DD' with years of four or more digits; before year 1 counted from 1 and without its ' BC'. */
 export function dayText(days: number): string {
-  const known = texts.get(days);
-  if (known !== undefined) return known;
+  const place = days - firstKnown;
+  if (place < 0 || place >= known.length) return makeDayText(days);
+  return (known[place] ??= makeDayText(days));
+}
+function makeDayText(days: number): string {
   const { year, month, day } = civil(days);
-  const text = `${String(year > 0 ? year : 1 - year).padStart(4, '0')}-${two[month]}-${two[day]}`;
-  if (texts.size >= 50_000) texts.clear(); // a cache of the days in use, not of all there are (Invariant 10)
-  texts.set(days, text);
-  return text;
+  return `${String(year > 0 ? year : 1 - year).padStart(4, '0')}-${two[month]}-${two[day]}`;
 }
 
 export const isBC = (days: number): boolean => days < -epochShift + 306; // before 0001-01-01
@@ -63,8 +65,19 @@ export function splitMicros(micros: bigint): { days: number; rest: number } {
 export const joinMicros = (days: number, rest: number): bigint => BigInt(days) * bigDayMicros + BigInt(rest);
 
 const datePattern = /^(\d{4,})-(\d\d)-(\d\d)( BC)?$/;
+const mostParsed = 50_000;
+const parsed = new Map<string, number>();
 /** Day number of a date's text; undefined when it is none, or not of the calendar. */
-export function parseDay(text: string): number | undefined {
+export function dayOf(text: string): number | undefined {
+  const seen = parsed.get(text);
+  if (seen !== undefined) return seen;
+  const day = parseDay(text);
+  if (day === undefined) return undefined;
+  if (parsed.size >= mostParsed) parsed.clear(); // the days in use, not all there are (Invariant 10)
+  parsed.set(text, day);
+  return day;
+}
+function parseDay(text: string): number | undefined {
   const match = datePattern.exec(text);
   if (!match) return undefined;
   const shown = Number(match[1]);

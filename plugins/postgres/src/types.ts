@@ -131,6 +131,11 @@ export function targetType(column: Column, system: string | undefined, version: 
   return parseNative(canonicalSpelling(column))!;
 }
 
+/** True when the binary form of `type` is that of the logical type's canonical one. */
+export const takesCanonical = (type: Native, logical: LogicalType): boolean =>
+  !type.array && (type.base === canonical[logical] || (logical === 'string' && sameAsText.has(type.base)));
+const sameAsText = new Set(['character varying', 'character', 'bpchar', 'name']);
+
 function canonicalSpelling({ type, precision, scale, length }: Column): string {
   const base = canonical[type];
   if (type === 'decimal' && precision !== undefined && precision > 0 && precision <= 1000) {

@@ -1,10 +1,19 @@
 /** Data into a stage by COPY. A raw body is one COPY; batches of rows share one until something else comes. */
-import { DataError, type RawData, type Row, type Value, type Written, codes } from '@sluice/connector-sdk';
-import { type Encoder, escapeField, fieldWriter, textEncoder } from '@sluice/encodings';
+import {
+  DataError,
+  type Encoding,
+  type RawData,
+  type Row,
+  type Value,
+  type Written,
+  codes,
+} from '@sluice/connector-sdk';
+import { type Encoder, copyBinary, escapeField, fieldWriter, textEncoder } from '@sluice/encodings';
 import type { Client } from 'pg';
 import { CopyIn } from '../copy-in.js';
 import { quote } from '../names.js';
 import { arrayLiteral } from './array-literal.js';
+import { takesCanonical } from '../types.js';
 import type { Prepared, PreparedColumn } from './prepare.js';
 
 const options: Readonly<Record<string, string>> = {
@@ -52,8 +61,10 @@ export class Loader {
   async rows(prepared: Prepared, rows: readonly Row[]): Promise<Written> {
     if (this.#rows?.prepared !== prepared) {
       await this.finish();
-      const copy = await this.#copy(prepared, options['copy-text/1']!);
-      this.#rows = { prepared, copy, encoder: textEncoder(prepared.columns.map(writer)), count: 0 };
+      const { encoding, encoder } = encoderFor(prepared);
+      const copy = await this.#copy(prepared, options[encoding]!);
+      this.#rows = { prepared, copy, encoder, count: 0 };
+      await copy.write(encoder.begin());
     }
     const bytes = this.#rows.encoder.rows(rows);
     await this.#rows.copy.write(bytes);
@@ -66,6 +77,7 @@ export class Loader {
     const rows = this.#rows;
     if (!rows) return;
     this.#rows = undefined;
+    await rows.copy.write(rows.encoder.end());
     const loaded = await rows.copy.end();
     if (loaded !== rows.count) throw rowsLost(rows.prepared, rows.count, loaded); // Invariant 6
   }
@@ -84,6 +96,14 @@ export class Loader {
     await copy.start();
     return copy;
   }
+}
+
+/** Binary where every column takes the canonical form of its logical type: the server reads it in half the time. */
+function encoderFor({ columns }: Prepared): { encoding: Encoding; encoder: Encoder } {
+  const canonical = columns.every(({ column, type }) => takesCanonical(type, column.type));
+  return canonical
+    ? { encoding: 'copy-binary/1', encoder: copyBinary.encoder(columns.map(({ column }) => column)) }
+    : { encoding: 'copy-text/1', encoder: textEncoder(columns.map(writer)) };
 }
 
 function writer({ column, type }: PreparedColumn): (value: NonNullable<Value>) => string {

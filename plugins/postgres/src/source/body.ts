@@ -30,7 +30,7 @@ export function rawBody(source: Source, piece: Piece, encoding: Encoding): RawDa
   };
 }
 
-const batchBytes = 1 << 20;
+const batchBytes = 1 << 18;
 
 /** Batches of rows, each made when asked for. On abort it ends after the batch in hand; the caller looks at the signal. */
 export async function* rowBatches(source: Source, piece: Piece): AsyncGenerator<RowData> {
