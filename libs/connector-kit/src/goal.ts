@@ -20,6 +20,8 @@ interface Wanted {
   readonly name?: string;
   readonly columns?: readonly PeerColumn[];
   readonly key?: readonly string[];
+  /** As a stream of the destination's own system, with the types of the option `native`. */
+  readonly native?: boolean;
 }
 
 let made = 0;
@@ -37,15 +39,17 @@ export function newLane(lab: DestinationLab, trial: Trial, part: Partial<Lane> =
 export function newGoal(
   lab: DestinationLab,
   trial: Trial,
-  { mode, name = 'kit_rows', columns = plainColumns, key = ['id'] }: Wanted,
+  { mode, name = 'kit_rows', columns = plainColumns, key = ['id'], native = false }: Wanted,
 ): Goal {
   const table = lab.path(name);
   trial.defer(() => lab.options.peer.drop?.(table));
   const path = ['kit', name];
+  const own = native ? lab.options.native : undefined;
   const stream: Stream = {
     id: streamId(path),
     path,
-    columns: columns.map((column) => ({ ...column, native: column.type })),
+    ...(own ? { system: own.system } : {}),
+    columns: columns.map((column) => ({ ...column, native: own ? own.type(column) : column.type })),
     key,
     modes: ['full'],
     cursors: [],

@@ -1,4 +1,4 @@
-import type { DestinationPeer, KitCodec, SourcePeer } from './peer.js';
+import type { DestinationPeer, KitCodec, PeerColumn, SourcePeer } from './peer.js';
 
 /** What a test runner lends: jest, vitest and node:test (with an adapter) all have these. */
 export interface Runner {
@@ -43,5 +43,8 @@ export interface SourceOptions extends Options<SourcePeer> {
   /** No batch of rows may hold more bytes than this, whatever the table. Default 16 MiB. (Invariant 10) */
   readonly maxBatchBytes?: number;
 }
-export type DestinationOptions = Options<DestinationPeer>;
-export type AnyOptions = Options<SourcePeer> | Options<DestinationPeer>;
+export interface DestinationOptions extends Options<DestinationPeer> {
+  /** How the destination's own system spells a column's type: for encodings it accepts from a source of its own kind only. */
+  readonly native?: { readonly system: string; type(column: PeerColumn): string };
+}
+export type AnyOptions = SourceOptions | DestinationOptions;

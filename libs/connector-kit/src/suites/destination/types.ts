@@ -38,7 +38,7 @@ const prefix = (encoding: Encoding | undefined): string => (encoding ? `raw/${en
 /** All values of one type that the system can hold arrive; each that it cannot is refused. */
 async function typed(lab: DestinationLab, trial: Trial, type: LogicalType, encoding?: Encoding): Promise<void> {
   const { column, values } = typeCase(type);
-  const goal = typesGoal(lab, trial, [id, column]);
+  const goal = typesGoal(lab, trial, [id, column], encoding);
   if (lab.options.peer.types?.[type] === null) {
     await refused(
       () => writer(lab, trial, goal, newLane(lab, trial)),
@@ -50,18 +50,24 @@ async function typed(lab: DestinationLab, trial: Trial, type: LogicalType, encod
   }
   const why = ({ value }: NamedValue) => lab.options.peer.cannotHold?.(column, value);
   const held = values
-    .filter((each) => !why(each) && sayable(lab, trial, goal.stream.columns, each, encoding))
+    .filter((each) => !why(each) && sayable(lab, goal.stream.columns, each, encoding))
     .map(({ value }, i): Row => [i + 1, value]);
   if (!(await load(lab, trial, goal, held, encoding))) return;
   await goal.holds(held, encoding ? `values through '${encoding}'` : 'values');
-  for (const each of values.filter((one) => why(one) && sayable(lab, trial, goal.stream.columns, one, encoding))) {
+  for (const each of values.filter((one) => why(one) && sayable(lab, goal.stream.columns, one, encoding))) {
     await unbent(lab, trial, column, each, encoding);
     trial.note(`${each.name} refused, as it must: ${why(each)}`);
   }
 }
 
-const typesGoal = (lab: DestinationLab, trial: Trial, columns: readonly PeerColumn[]): Goal =>
-  newGoal(lab, trial, { mode: plainMode(lab), columns, name: 'kit_types' });
+/** A body is of a stream with native types: several formats are only accepted for those. */
+const typesGoal = (
+  lab: DestinationLab,
+  trial: Trial,
+  columns: readonly PeerColumn[],
+  encoding?: Encoding,
+  name = 'kit_types',
+): Goal => newGoal(lab, trial, { mode: plainMode(lab), columns, name, native: encoding !== undefined });
 
 /** What the system cannot hold is refused as a DataError. */
 async function unbent(
@@ -71,7 +77,7 @@ async function unbent(
   { name, value }: NamedValue,
   encoding?: Encoding,
 ): Promise<void> {
-  const goal = newGoal(lab, trial, { mode: plainMode(lab), columns: [id, column], name: 'kit_refused' });
+  const goal = typesGoal(lab, trial, [id, column], encoding, 'kit_refused');
   await refused(() => load(lab, trial, goal, [[1, value]], encoding), `${name}, which the system cannot hold,`, 'data');
   await lab.options.peer.drop?.(goal.target.table);
 }
@@ -128,18 +134,19 @@ function encoded(lab: DestinationLab, goal: Goal, encoding: Encoding, rows: read
 
 async function mixed(lab: DestinationLab, trial: Trial, encoding?: Encoding): Promise<void> {
   const { columns, rows } = randomTable(lab);
-  const goal = typesGoal(lab, trial, columns);
+  const goal = typesGoal(lab, trial, columns, encoding);
   if (await load(lab, trial, goal, rows, encoding)) await goal.holds(rows, `random values of seed ${lab.seed}`);
 }
 
 /** Chunk edges mean nothing: one byte at a time is the same body. */
 async function edges(lab: DestinationLab, trial: Trial, encoding: Encoding): Promise<void> {
   const rows = plainRows(8).map((row, i): Row => [...row, `"a",\\N\t\n${'🐟'.repeat(i)}`]);
-  const goal = typesGoal(lab, trial, [...plainColumns, { name: 'text', type: 'string', nullable: true }]);
+  const columns: PeerColumn[] = [...plainColumns, { name: 'text', type: 'string', nullable: true }];
+  const goal = typesGoal(lab, trial, columns, encoding);
   if (!(await accepted(lab, trial, goal, encoding))) return trial.note('not accepted for this stream');
   for (const [n, size] of [1, 2, 3, 7].entries()) {
     const again = rows.map((row): Row => [Number(row[0]) + n * 100, ...row.slice(1)]);
-    const each = newGoal(lab, trial, { mode: plainMode(lab), columns: goal.stream.columns, name: `kit_edges_${size}` });
+    const each = typesGoal(lab, trial, columns, encoding, `kit_edges_${size}`);
     await deliver(lab, trial, each, [rawData(lab, trial, each, encoding, again, size)]);
     await each.holds(again, `a body in chunks of ${size} bytes`);
   }
@@ -147,7 +154,7 @@ async function edges(lab: DestinationLab, trial: Trial, encoding: Encoding): Pro
 
 /** A body that throws is not whole: the write fails with its reason, and nothing of it is ever committed. */
 async function torn(lab: DestinationLab, trial: Trial, encoding: Encoding): Promise<void> {
-  const goal = typesGoal(lab, trial, plainColumns);
+  const goal = typesGoal(lab, trial, plainColumns, encoding);
   if (!(await accepted(lab, trial, goal, encoding))) return trial.note('not accepted for this stream');
   const lane = newLane(lab, trial);
   const one = await writer(lab, trial, goal, lane);
@@ -179,7 +186,7 @@ function mentions(error: unknown, reason: Error): boolean {
 
 /** Bytes that are not of the format are refused, and the body is given back to the source. */
 async function garbage(lab: DestinationLab, trial: Trial, encoding: Encoding): Promise<void> {
-  const goal = typesGoal(lab, trial, plainColumns);
+  const goal = typesGoal(lab, trial, plainColumns, encoding);
   if (!(await accepted(lab, trial, goal, encoding))) return trial.note('not accepted for this stream');
   const one = await writer(lab, trial, goal, newLane(lab, trial));
   let returned = false;
@@ -206,7 +213,7 @@ async function garbage(lab: DestinationLab, trial: Trial, encoding: Encoding): P
 
 /** Invariant 6: what `write` says it took is what it was given. */
 async function counted(lab: DestinationLab, trial: Trial, encoding?: Encoding): Promise<void> {
-  const goal = typesGoal(lab, trial, plainColumns);
+  const goal = typesGoal(lab, trial, plainColumns, encoding);
   if (encoding && !(await accepted(lab, trial, goal, encoding))) return trial.note('not accepted for this stream');
   const one = await writer(lab, trial, goal, newLane(lab, trial));
   let [rows, bytes] = [0, 0];

@@ -40,7 +40,7 @@ function typed(lab: SourceLab, mode: 'full' | 'cursor', encoding: Encoding | und
     ...logicalTypes.map((type): Case => ({
       id: `${prefix} ${type}`.replace('types ', 'types/'),
       unproven: why(type),
-      run: (trial) => run(trial, cases(lab, trial, type, encoding)),
+      run: (trial) => oneType(lab, trial, type, mode, encoding),
     })),
     {
       id: encoding ? `${prefix} random` : 'types/random',
@@ -68,33 +68,34 @@ async function compare(
   sameRows(rowsOf(seen), table.rows, table.types, encoding ? `values through '${encoding}'` : 'values');
 }
 
-/** One row per case of the type; those the system cannot hold are left out, and noted. */
-function cases(
+/** All values of one type that the system can hold; what the encoding has no form for must be refused, not bent. */
+async function oneType(
   lab: SourceLab,
   trial: Trial,
   type: LogicalType,
+  mode: 'full' | 'cursor',
   encoding?: Encoding,
-): Pick<PeerTable, 'columns' | 'rows'> {
+): Promise<void> {
   const { column, values } = typeCase(type);
-  const native = [id, column].map((one) => ({ ...one, native: one.type }));
-  const held = values.filter((each) => {
-    const { name, value } = each;
-    if (!sayable(lab, trial, native, each, encoding)) return false;
+  const columns = [id, column];
+  const native = columns.map((one) => ({ ...one, native: one.type }));
+  const held = values.filter(({ name, value }) => {
     const why = lab.options.peer.cannotHold?.(column, value);
     if (why) trial.note(`without ${name}: ${why}`);
     return !why;
   });
-  return { columns: [id, column], rows: held.map(({ value }, i): Row => [i + 1, value]) };
+  const says = (each: NamedValue) => sayable(lab, native, each, encoding);
+  const rows = held.filter(says).map(({ value }, i): Row => [i + 1, value]);
+  await compare(lab, trial, { columns, rows }, mode, encoding);
+  for (const each of held.filter((one) => !says(one))) {
+    const bent = () => compare(lab, trial, { columns, rows: [[1, each.value]] }, mode, encoding);
+    await refused(bent, `${each.name}, for which '${encoding}' has no form,`, 'data');
+    trial.note(`${each.name} refused, as it must: '${encoding}' has no form for it`);
+  }
 }
 
-/** Whether the encoding has a form for the value: the codec is its page. What it has none for is noted. */
-export function sayable(
-  lab: Encodes,
-  trial: Trial,
-  columns: readonly Column[],
-  { name, value }: NamedValue,
-  encoding?: Encoding,
-): boolean {
+/** Whether the encoding has a form for the value: the codec is its page. */
+export function sayable(lab: Encodes, columns: readonly Column[], { value }: NamedValue, encoding?: Encoding): boolean {
   if (!encoding) return true;
   const codec = lab.codec(encoding);
   try {
@@ -102,7 +103,6 @@ export function sayable(
     return true;
   } catch (error) {
     if (!isSluiceError(error, 'data')) throw error;
-    trial.note(`without ${name}: '${encoding}' has no form for it`);
     return false;
   }
 }
