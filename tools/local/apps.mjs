@@ -44,7 +44,7 @@ export const appEnvironment = (name, settings) => ({
   ...settings.extra,
 });
 
-/** @param {AppName} name @param {AppSettings} settings */
+/** @param {AppName} name @param {Pick<AppSettings, 'appsDir'>} settings */
 export const appMain = (name, { appsDir }) => join(appsDir, name, 'dist/main.js');
 
 /** A log line of an app that the user should see, shortened; undefined for the rest. @param {string} line */

@@ -54,6 +54,12 @@ const requirePort = async (port) => {
   );
 };
 
+/** @param {string} appsDir */
+const requireApps = (appsDir) => {
+  const missing = appNames.map((name) => appMain(name, { appsDir })).filter((file) => !existsSync(file));
+  if (missing.length > 0) throw new UserError(`${missing.join(', ')} is missing: build it first (npm run build)`);
+};
+
 /** @param {string | undefined} text */
 const portFrom = (text) => {
   const port = Number(text ?? 8080);
@@ -158,7 +164,6 @@ const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, externa
 /** @param {Context} context @param {import('./apps.mjs').AppName} name @param {import('./apps.mjs').AppSettings} settings */
 const startApp = async ({ stack, logDir, say }, name, settings) => {
   const main = appMain(name, settings);
-  if (!existsSync(main)) throw new UserError(`${main} is missing: build it first (npm run build)`);
   const logFile = rotatedLog(logDir, name);
   const onLine = (/** @type {string} */ line) => {
     const error = errorIn(line);
@@ -203,6 +208,8 @@ export const startPlatform = async (options = {}) => {
   options.signal?.addEventListener('abort', () => void stack.stop(), { once: true });
   try {
     await requirePort(wantedPort);
+    const appsDir = options.appsDir ?? join(root, 'apps');
+    requireApps(appsDir);
     const context = { dataDir, logDir: join(dataDir, 'logs'), stack, secrets: keptSecrets(dataDir), say };
     const ports = await choosePorts(dataDir, wantedPort);
     const [natsUrl, postgres] = await settleAll([
@@ -215,7 +222,7 @@ export const startPlatform = async (options = {}) => {
       providePostgres(context, options.catalogUrl ?? process.env.SLUICE_CATALOG_URL, ports.postgres),
     ]);
     const settings = {
-      appsDir: options.appsDir ?? join(root, 'apps'),
+      appsDir,
       dataDir,
       catalogUrl: postgres.url,
       natsUrl,

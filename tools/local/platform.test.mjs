@@ -3,35 +3,37 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { startPlatform } from './platform.mjs';
 import { withPostgres, postgresUrl } from './postgres.mjs';
 import { binDirectory } from './paths.mjs';
 import { startMark } from './process-identity.mjs';
 import { waitFor } from './waiting.mjs';
 
-// Stands in for every app: healthy, and writes down what it was given.
-const standIn = `
-const { createServer } = require('node:http');
-const { writeFileSync } = require('node:fs');
-const name = require('node:path').basename(require('node:path').dirname(__dirname));
-writeFileSync(process.env.SLUICE_DATA_DIR + '/' + name + '.env.json', JSON.stringify({ env: process.env, argv: process.argv }));
-if (process.env.SLUICE_BOOTSTRAP_FILE) writeFileSync(process.env.SLUICE_BOOTSTRAP_FILE, JSON.stringify({ tenantId: 't-1', apiKey: 'k-1' }), { mode: 0o600 });
-console.log(JSON.stringify({ level: 30, msg: 'hello' }));
-createServer((q, r) => r.end('ok')).listen(Number(process.env.SLUICE_PORT || process.env.SLUICE_HTTP_PORT), '127.0.0.1');
-process.on('SIGTERM', () => { require('node:fs').appendFileSync(process.env.SLUICE_DATA_DIR + '/stopped', name + ' '); process.exit(0); });
-`;
+const standIn = fileURLToPath(new URL('./testing/stand-in-app.cjs', import.meta.url));
 
 /** @type {string} */ let appsDir;
 before(() => {
   appsDir = mkdtempSync(join(tmpdir(), 'sluice-local-test-apps-'));
   for (const name of ['catalog', 'scheduler', 'runner', 'gateway']) {
     mkdirSync(join(appsDir, name, 'dist'), { recursive: true });
-    writeFileSync(join(appsDir, name, 'dist/main.js'), standIn);
+    copyFileSync(standIn, join(appsDir, name, 'dist/main.js'));
   }
 });
 /** @type {string[]} */ const directories = [];
@@ -138,7 +140,7 @@ test('a taken port is a clear error and leaves nothing running', async () => {
 test('an app that cannot start is reported with the end of its log', async () => {
   const dataDir = freshDirectory();
   const broken = freshDirectory();
-  mkdirSync(join(broken, 'catalog/dist'), { recursive: true });
+  cpSync(appsDir, broken, { recursive: true });
   writeFileSync(join(broken, 'catalog/dist/main.js'), 'throw new Error("no such table")');
   await assert.rejects(
     startPlatform({ ...options(dataDir), appsDir: broken }),
