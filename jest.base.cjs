@@ -3,7 +3,7 @@
  * Jest cannot `require` ES modules on Node 20; `@sluice/*` resolves to sources, so that tests need no build.
  */
 const esmOnly = [
-  '@nestjs', 'file-type', 'strtok3', 'token-types', 'uint8array-extras', '@tokenizer', '@borewit', 'jose', 'p-limit', 'yocto-queue',
+  '@nestjs', 'file-type', 'strtok3', 'token-types', 'uint8array-extras', '@tokenizer', '@borewit', 'jose', 'p-limit', 'yocto-queue', 'content-disposition',
 ];
 
 /** @param {string} displayName @param {string} rootDir @returns {import('jest').Config} */
