@@ -105,7 +105,7 @@ export class Harness implements AsyncDisposable {
       status: response.status,
       headers: response.headers,
       text,
-      body: text === '' ? undefined : (JSON.parse(text) as unknown),
+      body: text === '' ? undefined : parsed(response, text),
     };
   }
   get = (path: string, options: Options = {}): Promise<Answer> => this.send('GET', path, undefined, options);
@@ -114,6 +114,9 @@ export class Harness implements AsyncDisposable {
   put = (path: string, body?: unknown, options: Options = {}): Promise<Answer> => this.send('PUT', path, body, options);
   remove = (path: string, options: Options = {}): Promise<Answer> => this.send('DELETE', path, undefined, options);
 }
+
+const parsed = (response: Response, text: string): unknown =>
+  response.headers.get('content-type')?.startsWith('application/json') ? (JSON.parse(text) as unknown) : text;
 
 /** `RpcClient` asks of a connection only that it can make requests. */
 function prefixed(nats: NatsConnection, prefix: string): NatsConnection {

@@ -21,6 +21,7 @@ export const roleTable: Readonly<Record<string, Rule>> = {
   'GET /docs': open,
   'GET /docs/': open,
   'GET /docs/*': open,
+  'HEAD /docs/*': open,
   'GET /docs/LICENSE': open,
   'GET /docs/index.html': open,
   'GET /docs/swagger-ui-init.js': open,

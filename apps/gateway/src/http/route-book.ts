@@ -16,7 +16,8 @@ export class RouteBook {
   }
 
   /** The methods that some route answers at this path, sorted. A literal route wins over one with parameters. */
-  methodsAt(path: string): string[] {
+  methodsAt(asked: string): string[] {
+    const path = asked.length > 1 && asked.endsWith('/') ? asked.slice(0, -1) : asked;
     const exact = this.#methods.get(path);
     if (exact) return [...exact].sort();
     this.#patterns ??= [...this.#methods.keys()]

@@ -21,7 +21,7 @@ export function createServer(limits: Limits, filter: ErrorFilter, render: Render
     forceCloseConnections: 'idle',
     requestTimeout: 120_000,
     genReqId,
-    routerOptions: { maxParamLength: 500 },
+    routerOptions: { maxParamLength: 500, ignoreTrailingSlash: true },
     // Errors before routing: bad escapes in the address, and what is not HTTP at all.
     frameworkErrors: (error, request, reply) =>
       filter.answer(
