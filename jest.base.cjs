@@ -13,6 +13,7 @@ const esmOnly = [
   'jose',
   'p-limit',
   'yocto-queue',
+  'content-disposition',
 ];
 
 /** @param {string} displayName @param {string} rootDir @returns {import('jest').Config} */

@@ -1,0 +1,37 @@
+/** What a check found, as the API shows it. */
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { EndpointView } from '@sluice/messages';
+import { instantOrNull } from '../http/time.js';
+import { finding } from './examples.js';
+
+export class FindingResponse {
+  @ApiProperty({ description: 'Stable, for programs.', example: finding.code })
+  code!: string;
+  @ApiProperty({ enum: ['error', 'warning'] })
+  severity!: 'error' | 'warning';
+  @ApiProperty({ example: finding.message })
+  message!: string;
+  @ApiPropertyOptional({ description: 'What to do; a statement to run where there is one.', example: finding.fix })
+  fix?: string;
+}
+export const statuses = ['INACTIVE', 'ACTIVE', 'ERROR'] as const;
+export class FindingsResponse {
+  @ApiProperty({ enum: statuses })
+  status!: (typeof statuses)[number];
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  lastTestedAt!: string | null;
+  @ApiProperty({ type: [FindingResponse], description: 'The worst first; empty when all is well.' })
+  findings!: FindingResponse[];
+}
+
+const words = { untested: 'INACTIVE', ok: 'ACTIVE', failed: 'ERROR' } as const;
+export const toFindings = (view: EndpointView): FindingsResponse => ({
+  status: words[view.status],
+  lastTestedAt: instantOrNull(view.lastTestedAt),
+  findings: view.findings.map(({ code, severity, message, fix }) => ({
+    code,
+    severity,
+    message,
+    ...(fix !== undefined && { fix }),
+  })),
+});
