@@ -31,7 +31,11 @@ export interface ChildSpec {
 interface Modules {
   readonly 'child.mjs': { startChild(spec: ChildSpec): Child };
   readonly 'debian-packages.mjs': {
-    unpackDebianPackages(request: { folder: string; packages: readonly string[]; dependencies?: boolean }): Promise<string>;
+    unpackDebianPackages(request: {
+      folder: string;
+      packages: readonly string[];
+      dependencies?: boolean;
+    }): Promise<string>;
   };
   readonly 'log-files.mjs': { tailOf(file: string, lines?: number): string };
   readonly 'mariadb.mjs': {

@@ -14,7 +14,11 @@ const sum = (all: readonly TextRow[]) => {
 };
 
 test('order does not matter, spelling of a number does not matter', () => {
-  const other: TextRow[] = [['3', null, '', null], ['2', '0.0000001', 'two', '2024-01-02'], ['1', '1.0e-1', 'one', '2024-01-01']];
+  const other: TextRow[] = [
+    ['3', null, '', null],
+    ['2', '0.0000001', 'two', '2024-01-02'],
+    ['1', '1.0e-1', 'one', '2024-01-01'],
+  ];
   expect(difference(sum(rows), sum(other))).toBeUndefined();
 });
 
@@ -30,7 +34,12 @@ test.each<[string, TextRow[]]>([
 
 test('floats', () => {
   expect(['-0', '0.0', '1E3', 'NaN', '-Infinity', '5e-324'].map((text) => canonicalField('float', text))).toEqual([
-    '0', '0', '1000', 'NaN', '-Infinity', '5e-324',
+    '0',
+    '0',
+    '1000',
+    'NaN',
+    '-Infinity',
+    '5e-324',
   ]);
 });
 

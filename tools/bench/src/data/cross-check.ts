@@ -29,7 +29,9 @@ const mariadbSum = async (address: Address): Promise<Sum> => {
   const connection = createCallbackConnection({ ...address, timezone: 'Z', typeCast: (field) => field.string() });
   const sum = canonicalSum(kinds);
   try {
-    const rows = connection.query({ sql: `SELECT ${names} FROM ${table}`, rowsAsArray: true }).stream({ highWaterMark: 500 });
+    const rows = connection
+      .query({ sql: `SELECT ${names} FROM ${table}`, rowsAsArray: true })
+      .stream({ highWaterMark: 500 });
     for await (const row of rows) sum.add(row as TextRow);
   } finally {
     connection.end();

@@ -59,7 +59,9 @@ const known = new Map([[2_000_000, '2000000:-5862582435355417022487']]);
 export const makeFirenibble = async (address: Address, rows: number, say: Say): Promise<string> => {
   const complete = `complete: ${rows} rows`;
   await withPostgres(address, async (client) => {
-    const found = await client.query<{ note: string | null }>(`SELECT obj_description(to_regclass('public.${table}')) AS note`);
+    const found = await client.query<{ note: string | null }>(
+      `SELECT obj_description(to_regclass('public.${table}')) AS note`,
+    );
     if (found.rows[0]?.note === complete) return;
     say(`making ${table}, ${rows.toLocaleString('en')} rows`);
     await client.query(`DROP TABLE IF EXISTS public.${table}`);

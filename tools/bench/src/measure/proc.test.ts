@@ -1,4 +1,12 @@
-import { allProcesses, machineCpuSeconds, parseMachineCpu, parsePeakRss, parseProcessStat, peakRss, processTree } from './proc.js';
+import {
+  allProcesses,
+  machineCpuSeconds,
+  parseMachineCpu,
+  parsePeakRss,
+  parseProcessStat,
+  peakRss,
+  processTree,
+} from './proc.js';
 
 test('machine CPU counts work, not waiting', () => {
   const text = 'cpu  1000 20 300 99999 8888 7 3 555 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\nintr 5\n';

@@ -24,7 +24,10 @@ export const machineCpuSeconds = (): number => parseMachineCpu(readFileSync('/pr
 
 /** The name in parentheses may hold spaces and parentheses itself. */
 export const parseProcessStat = (text: string): ProcessStat => {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
   const [, parent = NaN] = fields;
   const [user = NaN, system = NaN, childUser = NaN, childSystem = NaN] = fields.slice(11, 15);
   return { pid: parseInt(text, 10), parent, cpuSeconds: (user + system + childUser + childSystem) / ticks };

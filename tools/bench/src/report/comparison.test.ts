@@ -15,8 +15,17 @@ const rounds = (id: string, seconds: readonly number[], failure?: string): Round
   }));
 
 const comparison: Comparison = {
-  contenders: [method('base'), method('sluice'), method('wrong'), { id: 'gone', title: 'gone', unavailable: 'no package' }],
-  rounds: [...rounds('base', [99, 2, 2, 2]), ...rounds('sluice', [99, 2.5, 2.6, 2.4]), ...rounds('wrong', [1, 1, 1, 1], 'sum differs')],
+  contenders: [
+    method('base'),
+    method('sluice'),
+    method('wrong'),
+    { id: 'gone', title: 'gone', unavailable: 'no package' },
+  ],
+  rounds: [
+    ...rounds('base', [99, 2, 2, 2]),
+    ...rounds('sluice', [99, 2.5, 2.6, 2.4]),
+    ...rounds('wrong', [1, 1, 1, 1], 'sum differs'),
+  ],
   rows: 1_000_000,
   base: 'base',
 };

@@ -49,8 +49,14 @@ const tableRow = (comparison: Comparison, contender: Contender): string[] => {
     `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`,
     Math.round(comparison.rows / median).toLocaleString('en'),
     ratioOf(comparison, id, comparison.base)?.toFixed(2) ?? '-',
-    medianOrDash(counted.map((round) => round.clientCpuSeconds), 1),
-    medianOrDash(counted.map((round) => round.machineCpuSeconds), 1),
+    medianOrDash(
+      counted.map((round) => round.clientCpuSeconds),
+      1,
+    ),
+    medianOrDash(
+      counted.map((round) => round.machineCpuSeconds),
+      1,
+    ),
     peakMegabytes(counted),
     peaksNote(seconds),
   ];
@@ -62,14 +68,26 @@ const peakMegabytes = (rounds: readonly Round[]): string => {
   return known.length === 0 ? '-' : (Math.max(...known) / 1e6).toFixed(0);
 };
 
-const firstLine = (text: string): string => (text.split('\n').find((line) => line.trim()) ?? '').trim().replaceAll('|', '\\|');
+const firstLine = (text: string): string =>
+  (text.split('\n').find((line) => line.trim()) ?? '').trim().replaceAll('|', '\\|');
 
 export const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, index) => (index === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  [head, head.map((_, index) => (index === 0 ? '---' : '---:')), ...rows]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
 
 export const comparisonTable = (comparison: Comparison): string =>
   markdownTable(
-    ['method', 'median s (min-max)', 'rows/s', `speed vs ${comparison.base}`, 'client CPU s', 'machine CPU s', 'peak MB', 'note'],
+    [
+      'method',
+      'median s (min-max)',
+      'rows/s',
+      `speed vs ${comparison.base}`,
+      'client CPU s',
+      'machine CPU s',
+      'peak MB',
+      'note',
+    ],
     comparison.contenders.map((contender) => tableRow(comparison, contender)),
   );
 
@@ -90,4 +108,6 @@ export const comparisonFigures = (comparison: Comparison): Figures => {
 
 /** Wrong data and broken runs: each is a failure of the benchmark as a whole. */
 export const failuresOf = ({ rounds }: Comparison): string[] =>
-  rounds.flatMap(({ method, round, failure }) => (failure === undefined ? [] : [`${method}, round ${round}: ${failure}`]));
+  rounds.flatMap(({ method, round, failure }) =>
+    failure === undefined ? [] : [`${method}, round ${round}: ${failure}`],
+  );

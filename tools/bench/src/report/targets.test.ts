@@ -25,5 +25,6 @@ test('the line names the figure and the bound', () => {
 });
 
 test('every target has exactly one bound', () => {
-  for (const target of targets) expect([target.atLeast, target.atMost].filter((bound) => bound !== undefined)).toHaveLength(1);
+  for (const target of targets)
+    expect([target.atLeast, target.atMost].filter((bound) => bound !== undefined)).toHaveLength(1);
 });

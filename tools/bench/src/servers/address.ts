@@ -8,7 +8,13 @@ export interface Address {
 }
 
 /** The connection part of a Sluice source or destination. */
-export const connectionConfig = ({ host, port, user, password, database }: Address): Record<string, string | number> => ({
+export const connectionConfig = ({
+  host,
+  port,
+  user,
+  password,
+  database,
+}: Address): Record<string, string | number> => ({
   host,
   port,
   database,

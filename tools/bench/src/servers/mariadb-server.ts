@@ -83,5 +83,8 @@ export const describeMariadb = (address: Address): Promise<{ version: string; se
     const [[version] = []] = await mariadbRows(connection, 'SELECT VERSION()');
     const names = settingNames.map((name) => `'${name}'`).join(', ');
     const rows = await mariadbRows(connection, `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`);
-    return { version: version ?? '', settings: Object.fromEntries(rows.map(([name, value]) => [name ?? '', value ?? ''])) };
+    return {
+      version: version ?? '',
+      settings: Object.fromEntries(rows.map(([name, value]) => [name ?? '', value ?? ''])),
+    };
   });

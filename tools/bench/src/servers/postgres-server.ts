@@ -36,7 +36,12 @@ export const withPostgres = async <T>(address: Address, use: (client: Client) =>
 const environment = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 
 const asUser = (user: OsUser | undefined, command: string, args: readonly string[]): string => {
-  const options = { env: environment, cwd: '/', encoding: 'utf8', ...(user && { uid: user.uid, gid: user.gid }) } as const;
+  const options = {
+    env: environment,
+    cwd: '/',
+    encoding: 'utf8',
+    ...(user && { uid: user.uid, gid: user.gid }),
+  } as const;
   const { status, stdout, stderr, error } = spawnSync(command, args, options);
   if (status !== 0) throw new Error(`${command} failed: ${stderr || stdout || error?.message}`);
   return stdout;
@@ -49,7 +54,13 @@ const makeCluster = (bin: string, dataDir: string, work: WorkFolder, user: OsUse
   mkdirSync(next, { recursive: true, mode: 0o700 });
   const passwordFile = work.secretFile('initdb-password', work.password);
   if (user) for (const path of [next, passwordFile]) chownSync(path, user.uid, user.gid);
-  const args = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C'];
+  const args = [
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+  ];
   asUser(user, join(bin, 'initdb'), [...args, '-D', next]);
   rmSync(passwordFile);
   renameSync(next, dataDir);
@@ -91,7 +102,12 @@ export const startPostgresServer = async (bin: string, name: string, work: WorkF
   if (!existsSync(dataDir)) makeCluster(bin, dataDir, work, user);
   stopLeftover(bin, dataDir, user);
   const port = await freePort();
-  const settings = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: '', ...clusterSettings };
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: '',
+    ...clusterSettings,
+  };
   const logFile = join(work.folder('logs'), `${name}.log`);
   const child = startChild({
     name,
@@ -128,7 +144,8 @@ export const describePostgres = (address: Address): Promise<{ version: string; s
        WHERE source NOT IN ('default', 'override', 'client') AND setting IS DISTINCT FROM boot_val ORDER BY name`,
     );
     const version = await client.query<{ version: string }>('SELECT version()');
-    const noise = /^(port|data_directory|.*_file|lc_.*|log_.*|listen_addresses|unix_socket_.*|default_text_search_config)$/;
+    const noise =
+      /^(port|data_directory|.*_file|lc_.*|log_.*|listen_addresses|unix_socket_.*|default_text_search_config)$/;
     const settings = rows.filter(({ name }) => !noise.test(name)).map(({ name, value }) => [name, value] as const);
     return { version: version.rows[0]?.version ?? '', settings: Object.fromEntries(settings) };
   });

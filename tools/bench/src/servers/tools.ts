@@ -95,6 +95,7 @@ export const findTools = async (work: WorkFolder, install: boolean, say: Say): P
     });
   }
   const tools = describe(root);
-  if (!tools) throw new Error('No PostgreSQL server and client programs. Install the packages postgresql and postgresql-client.');
+  if (!tools)
+    throw new Error('No PostgreSQL server and client programs. Install the packages postgresql and postgresql-client.');
   return tools;
 };
