@@ -34,6 +34,7 @@ interface Modules {
     unpackDebianPackages(request: {
       folder: string;
       packages: readonly string[];
+      suite?: string;
       dependencies?: boolean;
     }): Promise<string>;
   };

@@ -58,7 +58,10 @@ const printMachine = (
 
 const summarize = (done: readonly Done[], warning: string | undefined): void => {
   print('\n## Targets\n');
-  for (const verdict of done.flatMap(({ verdicts }) => verdicts)) print(`- ${verdictLine(verdict)}`);
+  const verdicts = done.flatMap((one) => one.verdicts);
+  const short = verdicts.filter(({ verdict }) => verdict !== 'reached');
+  print(`${verdicts.length - short.length} of ${verdicts.length} reached.\n`);
+  for (const verdict of short) print(`- ${verdictLine(verdict)}`);
   for (const failure of done.flatMap(({ failures }) => failures)) print(`- FAILED: ${failure}`);
   if (warning !== undefined) print(`\nWarning: at the start ${warning}.`);
 };

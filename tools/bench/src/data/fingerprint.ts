@@ -51,7 +51,7 @@ export const postgresTableProblem = (address: Address, relation: string, key: st
     return found.key === key ? undefined : `the primary key of ${relation} is (${found.key ?? ''}), not (${key})`;
   });
 
-/** Columns and types in order, for pairs that must keep types. */
+/** Columns and types in order, for pairs that must keep types. varchar without a limit is text by another name, and some tools say so. */
 export const postgresShape = (address: Address, relation: string): Promise<string> =>
   withPostgres(address, async (client) => {
     const { rows } = await client.query<{ shape: string | null }>(
@@ -59,5 +59,5 @@ export const postgresShape = (address: Address, relation: string): Promise<strin
        FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
       [relation],
     );
-    return rows[0]?.shape ?? '';
+    return (rows[0]?.shape ?? '').replaceAll(/character varying(?!\()/g, 'text');
   });

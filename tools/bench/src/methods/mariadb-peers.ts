@@ -1,11 +1,11 @@
 /** The ways between MariaDB and PostgreSQL that Sluice is compared to. */
-import { spawnSync } from 'node:child_process';
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contender, Method } from '../measure/rounds.js';
 import { timedCommand } from '../measure/timed-command.js';
 import { urlOf, type Address } from '../servers/address.js';
 import { withMariadb } from '../servers/mariadb-server.js';
+import type { Duckdb } from '../servers/duckdb.js';
 import type { Tools } from '../servers/tools.js';
 import type { WorkFolder } from '../servers/work-folder.js';
 import { createMariadbTable, table } from '../data/firenibble.js';
@@ -58,10 +58,10 @@ export const pgloaderFromMariadb = (pair: Pair): Contender => {
 };
 
 /** DuckDB's connections of both ends, in a script that only we can read. */
-const duckdbScript = ({ source, destination }: Pair): string => {
+const duckdbScript = ({ source, destination }: Pair, setUp: string): string => {
   const common = ({ host, port, user, password }: Address): string =>
     `host=${host} port=${port} user=${user} password=${password}`;
-  return `load postgres; load mysql; set threads=2;
+  return `${setUp} set threads=2;
 attach '${common(source)} database=${source.database}' as m (type mysql, read_only);
 attach '${common(destination)} dbname=${destination.database}' as d (type postgres);
 create table d.public.${table} as select * from m.${table};
@@ -69,15 +69,14 @@ call postgres_execute('d', 'ALTER TABLE public.${table} ADD PRIMARY KEY (f0)');
 `;
 };
 
-export const duckdbFromMariadb = (pair: Pair): Contender => {
+export const duckdbFromMariadb = (pair: Pair, duckdb: Duckdb | string): Contender => {
   const method = { id: 'duckdb', title: 'DuckDB CLI, then primary key' };
-  const duckdb = pair.tools.find('duckdb');
-  if (!duckdb) return { ...method, unavailable: 'duckdb is not in PATH' };
-  const loads = spawnSync(duckdb, ['-c', 'load postgres; load mysql;'], { env: pair.tools.env, timeout: 20_000 });
-  if (loads.status !== 0) return { ...method, unavailable: "duckdb lacks its extensions 'postgres' and 'mysql'" };
-  const file = pair.work.secretFile('duckdb.sql', duckdbScript(pair));
+  if (typeof duckdb === 'string') return { ...method, unavailable: duckdb };
+  const file = pair.work.secretFile('duckdb.sql', duckdbScript(pair, duckdb.setUp));
   return {
     ...method,
-    run: () => timedCommand({ script: `duckdb -bail -batch :memory: < ${quoted(file)}`, env: pair.tools.env }),
+    title: `DuckDB CLI ${duckdb.version}, then primary key`,
+    run: () =>
+      timedCommand({ script: `${duckdb.command} -bail -batch :memory: < ${quoted(file)}`, env: pair.tools.env }),
   };
 };

@@ -7,6 +7,7 @@ import { columnNames, makeMariadbCopy } from '../data/mariadb-copy.js';
 import { table } from '../data/firenibble.js';
 import { mariadbFingerprint } from '../data/fingerprint.js';
 import { describeMariadb, flushMariadb, mariadbRows, withMariadb } from '../servers/mariadb-server.js';
+import { findDuckdb } from '../servers/duckdb.js';
 import { checkpoint, describePostgres } from '../servers/postgres-server.js';
 import type { Address } from '../servers/address.js';
 import type { Stand } from '../stand.js';
@@ -35,7 +36,8 @@ export const mysqlPg: Scenario = {
       destination: { connectorType: 'postgres', address: pair.destination },
       streams: [`${pair.source.database}.${table}`],
     });
-    const contenders = stand.chosen([pgloaderFromMariadb(pair), duckdbFromMariadb(pair), sluice]);
+    const duckdb = await findDuckdb(stand.work, stand.tools, stand.options.installPeers, stand.say);
+    const contenders = stand.chosen([pgloaderFromMariadb(pair), duckdbFromMariadb(pair, duckdb), sluice]);
     const rounds = await interleave({
       contenders,
       rounds: count,
