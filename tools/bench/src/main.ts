@@ -73,10 +73,11 @@ const bench = async (options: Options): Promise<number> => {
   if (warning !== undefined) say(`Warning: ${warning}`);
   const stand = await openStand(options, say);
   const stopOn = (signal: NodeJS.Signals): void => {
+    // Ctrl-C comes twice, from the terminal and from npm; stopping happens once.
     say(`${signal}: stopping the servers`);
     void stand.stop().finally(() => process.exit(130));
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stopOn);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stopOn);
   const done: Done[] = [];
   try {
     printMachine(machine, stand.tools.versions);

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import {
   allProcesses,
+  childrenOf,
   machineCpuSeconds,
   parseMachineCpu,
   parsePeakRss,
@@ -37,4 +39,11 @@ test('this process is among all processes', () => {
   const own = allProcesses().find(({ pid }) => pid === process.pid);
   expect(own?.parent).toBe(process.ppid);
   expect(own?.cpuSeconds).toBeGreaterThan(0);
+});
+
+test('children of a process', () => {
+  const child = spawn('sleep', ['30']);
+  expect(childrenOf(process.pid)).toContain(child.pid);
+  child.kill();
+  expect(childrenOf(2 ** 30)).toEqual([]);
 });

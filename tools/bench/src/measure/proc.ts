@@ -69,6 +69,10 @@ export const allProcesses = (): ProcessStat[] =>
       return text === undefined ? [] : [parseProcessStat(text)];
     });
 
+/** Processes that a process's main thread has started. */
+export const childrenOf = (pid: number): number[] =>
+  (readOrNothing(`/proc/${pid}/task/${pid}/children`) ?? '').split(' ').filter(Boolean).map(Number);
+
 /** A process and all below it. */
 export const processTree = (root: number, all: readonly ProcessStat[]): ProcessStat[] => {
   const found = all.filter(({ pid }) => pid === root);

@@ -88,7 +88,7 @@ export const memory: Scenario = {
       raw: peaks,
       servers: { source: await describePostgres((await stand.postgresSource()).address) },
       notes: [
-        "VmHWM of the largest of the runner's workers, set back before each run, read every 100 ms; MB of 10^6 bytes.",
+        "VmHWM of the largest of the runner's workers, read every 50 ms, the worker's last moment not included; MB of 10^6 bytes.",
         ...(stand.options.large ? [] : ['10 million rows only with --large.']),
       ],
     };

@@ -1,6 +1,6 @@
 /** The platform as a user starts it, with a data directory and a port of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -52,10 +52,18 @@ const stop = async (child: ChildProcess): Promise<void> => {
   await once(child, 'exit');
 };
 
+/** What the workspace's platform has fetched (nats-server) is not fetched again. */
+const shareFetched = async (dataDir: string): Promise<void> => {
+  const { binDirectory } = await localTool('paths.mjs');
+  mkdirSync(binDirectory(), { recursive: true, mode: 0o755 });
+  if (!existsSync(join(dataDir, 'bin'))) symlinkSync(binDirectory(), join(dataDir, 'bin'));
+};
+
 export const startPlatform = async (work: WorkFolder, say: Say): Promise<Platform> => {
   say('starting Sluice');
   const { freePort } = await localTool('ports.mjs');
   const dataDir = work.folder('platform');
+  await shareFetched(dataDir);
   const localFile = join(dataDir, 'local.json');
   rmSync(localFile, { force: true });
   const logFile = join(work.folder('logs'), 'platform.log');

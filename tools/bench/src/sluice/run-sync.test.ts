@@ -6,7 +6,7 @@ import { runSync } from './run-sync.js';
 let server: Server;
 let api: Api;
 /** What the platform under test does: its events (none: the route fails), and the statuses it answers one after another. */
-let events: readonly object[] | undefined;
+let events: readonly { event: string; [field: string]: unknown }[] | undefined;
 let statuses: string[];
 let seen: string[];
 
@@ -20,7 +20,7 @@ beforeEach(async () => {
     if (path === 'GET /api/v1/syncs/s1/events') {
       if (!events) return response.writeHead(404).end('{}');
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
+      for (const { event, ...data } of events) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
       return; // stays open, as a live stream does
     }
     const status = statuses.length > 1 ? statuses.shift() : statuses[0];
@@ -38,9 +38,9 @@ afterEach(() => {
 test('waits for the last event and tells when the first row was read', async () => {
   const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
   events = [
-    { kind: 'progress', rowsRead: 0, at: at(10) },
-    { kind: 'progress', rowsRead: 1, at: at(50) },
-    { kind: 'finished', rowsRead: 3, at: at(90) },
+    { event: 'progress', rowsRead: 0, at: at(10) },
+    { event: 'progress', rowsRead: 1, at: at(50) },
+    { event: 'finished', rowsRead: 3, at: at(90) },
   ];
   statuses = ['SUCCEEDED'];
   const { sync, wallSeconds, firstRowMs } = await runSync(api, 'c1');
@@ -52,6 +52,16 @@ test('waits for the last event and tells when the first row was read', async () 
   expect(seen).toHaveLength(3);
 });
 
+test('a log line with the stages of the start tells of the first data', async () => {
+  const at = new Date(Date.now() + 20).toISOString();
+  events = [
+    { event: 'log', level: 'info', message: 'first data', fields: { opened: 5, 'first-data': 12 }, at },
+    { event: 'finished', rowsRead: 3, at: new Date(Date.now() + 500).toISOString() },
+  ];
+  statuses = ['SUCCEEDED'];
+  expect((await runSync(api, 'c1')).firstRowMs).toBeLessThan(100);
+});
+
 test('without events it polls the status', async () => {
   events = undefined;
   statuses = ['RUNNING', 'RUNNING', 'SUCCEEDED'];
@@ -61,7 +71,7 @@ test('without events it polls the status', async () => {
 });
 
 test('a run that failed is an error with its message', async () => {
-  events = [{ kind: 'finished' }];
+  events = [{ event: 'finished' }];
   statuses = ['FAILED'];
   await expect(runSync(api, 'c1')).rejects.toThrow('sync FAILED: disk full');
 });

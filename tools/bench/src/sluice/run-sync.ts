@@ -7,14 +7,14 @@ export interface SyncResult {
   readonly sync: Sync;
   /** From sending the trigger to knowing that the run is over. */
   readonly wallSeconds: number;
-  /** From sending the trigger to the event that first shows a row read; null when no event did. */
+  /** From sending the trigger to the time stamp of the event that first tells of data read; null when none did. */
   readonly firstRowMs: number | null;
 }
 
 /** The payload of an event, as far as the benchmark looks at it. */
 interface RunEvent {
-  readonly kind?: string;
   readonly rowsRead?: number;
+  readonly fields?: Readonly<Record<string, unknown>>;
   readonly at?: string;
 }
 
@@ -26,13 +26,17 @@ const payload = ({ data }: ServerEvent): RunEvent => {
   }
 };
 
+/** A log line of the runner says it at once, with the stages of the start; progress says it at its next beat. */
+const tellsOfData = ({ rowsRead = 0, fields }: RunEvent): boolean =>
+  rowsRead > 0 || fields?.['first-data'] !== undefined;
+
 /** Reads the stream until the run's last event, or until it ends. @returns ms since the epoch of the first row */
 const follow = async (events: AsyncIterable<ServerEvent>): Promise<number | null> => {
   let firstRow: number | null = null;
   for await (const event of events) {
-    const { kind, rowsRead, at } = payload(event);
-    if (firstRow === null && (rowsRead ?? 0) > 0) firstRow = at === undefined ? Date.now() : Date.parse(at);
-    if (kind === 'finished' || event.event === 'finished') break;
+    const told = payload(event);
+    if (firstRow === null && tellsOfData(told)) firstRow = told.at === undefined ? Date.now() : Date.parse(told.at);
+    if (event.event === 'finished') break;
   }
   return firstRow;
 };

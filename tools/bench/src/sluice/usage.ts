@@ -1,6 +1,7 @@
 /** What the platform's processes cost while a run goes on. */
 import {
   allProcesses,
+  childrenOf,
   commandLine,
   machineCpuSeconds,
   peakRss,
@@ -10,14 +11,12 @@ import {
 } from '../measure/proc.js';
 import type { Cost } from '../measure/timed-command.js';
 
-/** Often enough to see a worker that lives for a second; one look costs well under a millisecond of CPU. */
-const lookEveryMs = 100;
+/** A worker ends with its run, so that the last of these intervals is not seen. A look reads a handful of files. */
+const lookEveryMs = 50;
 
-/** The runner is the app; its children are the workers that hold both ends of a load. */
-const workersOf = (tree: readonly ProcessStat[]): ProcessStat[] =>
-  tree
-    .filter(({ pid }) => commandLine(pid).includes('apps/runner/dist/main.js'))
-    .flatMap((runner) => processTree(runner.pid, tree).filter(({ pid }) => pid !== runner.pid));
+/** The runner is the app; the processes it forks are the workers that hold both ends of a load. */
+const runnersOf = (tree: readonly ProcessStat[]): number[] =>
+  tree.map(({ pid }) => pid).filter((pid) => commandLine(pid).includes('apps/runner/dist/main.js'));
 
 const cpuOf = (tree: readonly ProcessStat[]): number => tree.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 
@@ -32,12 +31,13 @@ export interface Meter {
 export const startMeter = (root: number): Meter => {
   const look = (): ProcessStat[] => processTree(root, allProcesses());
   const before = look();
-  for (const { pid } of workersOf(before)) resetPeakRss(pid);
+  const runners = runnersOf(before);
+  for (const pid of runners.flatMap(childrenOf)) resetPeakRss(pid);
   const cpuBefore = cpuOf(before);
   const machineBefore = machineCpuSeconds();
   let peak = 0;
   const record = (): void => {
-    for (const { pid } of workersOf(look())) peak = Math.max(peak, peakRss(pid) ?? 0);
+    for (const pid of runners.flatMap(childrenOf)) peak = Math.max(peak, peakRss(pid) ?? 0);
   };
   const timer = setInterval(record, lookEveryMs);
   return {
