@@ -71,10 +71,13 @@ const bench = async (options: Options): Promise<number> => {
   const machine = describeMachine();
   const warning = loadWarning(machine);
   if (warning !== undefined) say(`Warning: ${warning}`);
-  const stand = await openStand(options, say);
+  const stopping = new AbortController();
+  const stand = await openStand(options, say, stopping.signal);
+  // Ctrl-C comes twice, from the terminal and from npm; stopping happens once.
   const stopOn = (signal: NodeJS.Signals): void => {
-    // Ctrl-C comes twice, from the terminal and from npm; stopping happens once.
+    if (stopping.signal.aborted) return;
     say(`${signal}: stopping the servers`);
+    stopping.abort(new Error('stopped'));
     void stand.stop().finally(() => process.exit(130));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stopOn);
@@ -83,7 +86,7 @@ const bench = async (options: Options): Promise<number> => {
     printMachine(machine, stand.tools.versions);
     for (const id of options.only) {
       const scenario = scenarios.find((one) => one.id === id);
-      if (scenario) done.push(await runScenario(scenario, stand, machine));
+      if (scenario && !stopping.signal.aborted) done.push(await runScenario(scenario, stand, machine));
     }
   } finally {
     await stand.stop();

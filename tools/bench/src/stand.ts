@@ -13,6 +13,8 @@ export interface Stand {
   readonly say: Say;
   readonly work: WorkFolder;
   readonly tools: Tools;
+  /** Aborted when the user stops the benchmark. */
+  readonly signal: AbortSignal;
   /** Two clusters of one version with the same settings. */
   postgresSource(): Promise<PostgresServer>;
   postgresDestination(): Promise<PostgresServer>;
@@ -28,7 +30,7 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   return () => (made ??= make());
 };
 
-export const openStand = async (options: Options, say: Say): Promise<Stand> => {
+export const openStand = async (options: Options, say: Say, signal: AbortSignal): Promise<Stand> => {
   const work = await openWorkFolder(options.dir);
   const tools = await findTools(work, options.installPeers, say);
   const stops: (() => Promise<unknown>)[] = [];
@@ -51,6 +53,7 @@ export const openStand = async (options: Options, say: Say): Promise<Stand> => {
     say,
     work,
     tools,
+    signal,
     postgresSource: postgres('source'),
     postgresDestination: postgres('destination'),
     mariadb: kept(

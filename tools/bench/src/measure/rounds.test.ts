@@ -1,7 +1,7 @@
 import { interleave, type Method } from './rounds.js';
 
 const cost = { wallSeconds: 1, clientCpuSeconds: 1, machineCpuSeconds: 2, peakRssBytes: 10 };
-const quiet = () => undefined;
+const common = { say: () => undefined, signal: new AbortController().signal };
 
 test('methods alternate, each after a reset and before a check', async () => {
   const log: string[] = [];
@@ -16,7 +16,7 @@ test('methods alternate, each after a reset and before a check', async () => {
     rounds: 1,
     reset: async () => void log.push('reset'),
     check: async () => (log.push('check'), undefined),
-    say: quiet,
+    ...common,
   });
   const one = ['reset', 'prepare a', 'a', 'check', 'reset', 'prepare b', 'b', 'check'];
   expect(log).toEqual([...one, ...one]);
@@ -35,7 +35,7 @@ test('wrong data are a failure, not a data point', async () => {
     rounds: 1,
     reset: async () => undefined,
     check: async () => answers.shift(),
-    say: quiet,
+    ...common,
   });
   expect(rounds.map(({ failure }) => failure)).toEqual([undefined, 'count is 9, not 10']);
 });
@@ -47,7 +47,7 @@ test('a method that fails in the warm-up does not hold up the others', async () 
     rounds: 2,
     reset: async () => undefined,
     check: async () => undefined,
-    say: quiet,
+    ...common,
   });
   expect(rounds.map(({ method, failure }) => [method, failure])).toEqual([
     ['broken', 'no such server'],
@@ -55,4 +55,19 @@ test('a method that fails in the warm-up does not hold up the others', async () 
     ['a', undefined],
     ['a', undefined],
   ]);
+});
+
+test('nothing is started after an abort', async () => {
+  const stop = new AbortController();
+  let runs = 0;
+  const plan = {
+    ...common,
+    contenders: [{ id: 'a', title: 'a', run: async () => (stop.abort(new Error('stopped')), runs++, cost) }],
+    rounds: 3,
+    reset: async () => undefined,
+    check: async () => undefined,
+    signal: stop.signal,
+  };
+  await expect(interleave(plan)).rejects.toThrow('stopped');
+  expect(runs).toBe(1);
 });

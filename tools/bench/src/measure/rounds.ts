@@ -35,6 +35,8 @@ export interface Plan {
   /** Not timed, after each run: says what is wrong with the data, or nothing. */
   readonly check: () => Promise<string | undefined>;
   readonly say: (line: string) => void;
+  /** Aborted: no further run is started. */
+  readonly signal: AbortSignal;
 }
 
 const failed = (failure: string): Cost & { failure: string } => ({
@@ -67,7 +69,9 @@ export const interleave = async (plan: Plan): Promise<Round[]> => {
   for (let round = 0; round <= plan.rounds; round++) {
     for (const method of plan.contenders.filter(isMethod)) {
       if (given.has(method.id)) continue;
+      plan.signal.throwIfAborted();
       const result = await oneRun(method, plan);
+      plan.signal.throwIfAborted(); // what it fails with then is no result
       done.push({ method: method.id, round, warmUp: round === 0, ...result });
       if (round === 0 && result.failure !== undefined) given.add(method.id);
       const outcome = result.failure === undefined ? `${result.wallSeconds.toFixed(2)} s` : `FAILED: ${result.failure}`;

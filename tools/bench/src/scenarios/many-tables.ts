@@ -85,6 +85,7 @@ export const manyTables: Scenario = {
         return found === expected ? undefined : `fingerprint ${found}, not ${expected}`;
       },
       say: stand.say,
+      signal: stand.signal,
     });
     const comparison = { contenders, rounds, rows: tables * rowsEach, base: 'pg_dump' };
     const outcome = comparisonOutcome(comparison, { source: await describePostgres(source) }, [

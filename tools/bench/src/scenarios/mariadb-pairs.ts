@@ -47,6 +47,7 @@ export const mysqlPg: Scenario = {
       },
       check: () => wrongInPostgres(pair.destination, { fingerprint: origin.fingerprint }),
       say: stand.say,
+      signal: stand.signal,
     });
     const servers = {
       source: await describeMariadb(pair.source),
@@ -98,6 +99,7 @@ export const pgMariadb: Scenario = {
       },
       check: () => wrongInMariadb(pair.destination, fingerprint),
       say: stand.say,
+      signal: stand.signal,
     });
     const servers = {
       source: await describePostgres(pair.source),

@@ -55,6 +55,7 @@ const compare = async (
     },
     check: () => wrongInPostgres(pair.destination, { fingerprint: pair.fingerprint, shape }),
     say: stand.say,
+    signal: stand.signal,
   });
   const bytes = await heapBytes(pair.source);
   const servers = {
