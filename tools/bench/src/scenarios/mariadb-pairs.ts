@@ -10,7 +10,6 @@ import { describeMariadb, flushMariadb, mariadbRows, withMariadb } from '../serv
 import { findDuckdb } from '../servers/duckdb.js';
 import { checkpoint, describePostgres } from '../servers/postgres-server.js';
 import type { Address } from '../servers/address.js';
-import type { Stand } from '../stand.js';
 import { postgresPair } from './pg-pg.js';
 import { dropPostgresTable, wrongInPostgres } from './postgres-target.js';
 import { comparisonOutcome, type Scenario } from './scenario.js';
