@@ -1,0 +1,197 @@
+/** The pump: everything that one lane does between two open sessions. */
+import {
+  DataError,
+  codes,
+  type Batch,
+  type Checkpoint,
+  type DestinationSession,
+  type Encoding,
+  type Json,
+  type Lane,
+  type SourceSession,
+  type StreamRequest,
+} from '@sluice/connector-sdk';
+import { agree } from './agree.js';
+import { dataBytes } from './chunks.js';
+import { isComplete, markComplete, withoutMark } from './complete-mark.js';
+import type { LaneMeter } from './lane-meter.js';
+import type { LanePlan } from './lane-plan.js';
+import { within } from './within.js';
+import { writeBatch } from './write-batch.js';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, Json>>) => void;
+export type Phase = 'planning' | 'loading' | 'finishing';
+/** What a lane tells whoever runs it. All are called synchronously and must be quick. */
+export interface LaneListener {
+  readonly log: Log;
+  phase?(phase: Phase): void;
+  /** Counts have moved; read them off the meter. */
+  moved?(): void;
+  /** A commit at the destination. */
+  committed?(checkpoint: Checkpoint, complete: boolean): void;
+}
+export interface LaneInput {
+  readonly source: SourceSession;
+  readonly destination: DestinationSession;
+  readonly plan: LanePlan;
+  readonly lane: Lane;
+  /** Encodings the source can make; none turns byte pass-through off. */
+  readonly offers: readonly Encoding[];
+  /** Abort: the batch in hand is finished or rolled back. */
+  readonly signal: AbortSignal;
+  readonly meter: LaneMeter;
+  readonly listener: LaneListener;
+  /** Most bytes of rows in one `write`, and the size above which no batch is read ahead. (Invariant 10) */
+  readonly chunkBytes?: number;
+}
+/** 'done': all was read and committed. 'already-done': by an earlier attempt. 'stopped': by the signal. */
+export type LaneEnd = 'done' | 'already-done' | 'stopped';
+
+const defaultChunkBytes = 8 * 1024 * 1024;
+
+/** Moves one lane from its last commit to the end of the source, or until it is aborted. */
+export async function runLane(input: LaneInput): Promise<LaneEnd> {
+  const { destination, source, plan, lane, signal, listener } = input;
+  const last = await destination.resume(lane);
+  input.meter.resumed(last);
+  if (plan.request.mode === 'full' && isComplete(last)) return 'already-done';
+  if (signal.aborted) return 'stopped';
+  logStatements(listener, plan, await destination.prepare(plan.request.stream, plan.target));
+  const request = withEncoding(
+    plan.request,
+    agree(input.offers, destination.accepts(plan.request.stream, plan.target)),
+  );
+  listener.log('debug', `reading ${request.stream.id}`, {
+    encoding: request.encoding ?? 'rows',
+    resumed: last !== undefined,
+  });
+  listener.phase?.('loading');
+  const batches = source.read([request], last === undefined ? undefined : withoutMark(last))[Symbol.asyncIterator]();
+  const pump = new Pump(input, request);
+  try {
+    return await pump.run(batches);
+  } finally {
+    // Bounded: a source that hangs must not keep the failure to itself; its session is closed next.
+    if (!pump.ended) await within(5_000, batches.return?.());
+  }
+}
+
+const withEncoding = (request: StreamRequest, encoding: Encoding | undefined): StreamRequest =>
+  encoding === undefined ? request : { ...request, encoding };
+
+function logStatements({ log }: LaneListener, { request }: LanePlan, statements: readonly string[]): void {
+  for (const statement of statements) log('info', statement, { stream: request.stream.id });
+}
+
+/** One read from its first batch to its end. */
+class Pump {
+  /** The iterator is exhausted or has thrown: there is nothing to return. */
+  ended = false;
+  #completed = false;
+
+  constructor(
+    private readonly input: LaneInput,
+    private readonly request: StreamRequest,
+  ) {}
+
+  async run(batches: AsyncIterator<Batch>): Promise<LaneEnd> {
+    const { signal, meter } = this.input;
+    let ahead = this.#next(batches);
+    for (;;) {
+      const { done, value: batch } = await ahead;
+      if (done === true) break;
+      const early = this.#mayReadAhead(batch) ? this.#next(batches) : undefined;
+      // Told apart from a failure of this batch, which comes first; awaited in the next turn.
+      early?.catch(() => undefined);
+      if (!(await this.#take(batch)) || signal.aborted) return 'stopped';
+      ahead = early ?? this.#next(batches);
+    }
+    if (signal.aborted) return 'stopped';
+    if (meter.staged > 0) throw this.#uncommitted(meter.staged);
+    if (this.request.mode === 'full' && !this.#completed)
+      throw new Error(`the source ended the full read of ${this.#stream} without saying that it is complete`);
+    return 'done';
+  }
+
+  get #stream(): string {
+    return this.request.stream.id;
+  }
+
+  #next(batches: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
+    return batches.next().then(
+      (result) => {
+        if (result.done === true) this.ended = true;
+        return result;
+      },
+      (error: unknown) => {
+        this.ended = true;
+        throw error;
+      },
+    );
+  }
+
+  /**
+   * Rows are written while the next are read: one batch at most, and none above the budget (Invariant 10). Never with a raw
+   * body, which is the source's connection itself, nor where a `confirm` has to come between two batches.
+   */
+  #mayReadAhead(batch: Batch): boolean {
+    if (batch.kind !== 'rows' && batch.kind !== 'changes') return false;
+    if (this.input.source.confirm !== undefined && batch.checkpoint !== undefined) return false;
+    return dataBytes(batch) <= (this.input.chunkBytes ?? defaultChunkBytes);
+  }
+
+  /** False: the batch came after an abort and must not count. */
+  async #take(batch: Batch): Promise<boolean> {
+    const { destination, plan, listener, meter, signal } = this.input;
+    if (batch.kind === 'schema') {
+      logStatements(listener, plan, await destination.prepare(batch.stream, plan.target));
+      return true;
+    }
+    if (batch.kind === 'complete' && signal.aborted) return false; // Invariant 5: an aborted load never shows
+    this.#check(batch);
+    if (batch.kind !== 'idle' && batch.kind !== 'complete') await this.#write(batch);
+    else if (batch.kind === 'idle' && meter.staged > 0)
+      throw new Error(`the source sent an idle checkpoint of ${this.#stream} inside a transaction`); // Invariant 3
+    if (batch.checkpoint !== undefined) await this.#commit(batch.checkpoint, batch.kind === 'complete');
+    return true;
+  }
+
+  async #write(data: Exclude<Batch, { kind: 'schema' | 'idle' | 'complete' }>): Promise<void> {
+    const { destination, meter, listener, chunkBytes = defaultChunkBytes } = this.input;
+    await writeBatch({ destination, meter, chunkBytes, moved: () => listener.moved?.() }, data, this.#stream);
+  }
+
+  async #commit(checkpoint: Checkpoint, complete: boolean): Promise<void> {
+    const { destination, source, meter, listener, lane } = this.input;
+    if (complete) listener.phase?.('finishing');
+    const kept = complete ? markComplete(checkpoint) : checkpoint;
+    meter.committing(kept);
+    // Invariant 1: data and checkpoint become durable together. Invariant 5: the last one publishes. A part publishes nothing.
+    await destination.commit(kept, complete && lane.part === undefined ? this.#stream : undefined);
+    meter.commit();
+    if (complete) this.#completed = true;
+    listener.committed?.(kept, complete);
+    listener.moved?.();
+    await source.confirm?.(checkpoint); // Invariant 2: the source forgets only what is durable
+  }
+
+  /** Mistakes of a source that would otherwise pass for data. */
+  #check(batch: Exclude<Batch, { kind: 'schema' }>): void {
+    if (this.#completed) throw new Error(`the source sent more of ${this.#stream} after saying that it is complete`);
+    if ('stream' in batch && batch.stream !== this.#stream)
+      throw new Error(`the source sent ${batch.stream} where ${this.#stream} was asked for`);
+    if (batch.kind === 'raw' && batch.encoding !== this.request.encoding)
+      throw new Error(`the source sent ${batch.encoding} where ${this.request.encoding ?? 'rows'} was agreed`);
+  }
+
+  #uncommitted(rows: number): DataError {
+    return new DataError(
+      `the source ended with ${rows} rows of ${this.#stream} that no checkpoint covers; they were not committed`,
+      {
+        stream: this.#stream,
+        code: codes.rowsLost,
+      },
+    );
+  }
+}
