@@ -99,6 +99,8 @@ export interface RunError {
   readonly message: string;
   readonly fix?: string;
   readonly stream?: string;
+  /** The system asked to be left alone for so many ms (`TransientError.retryAfter`). */
+  readonly retryAfter?: number;
 }
 export interface RunStreamView extends Counts {
   readonly stream: string;
@@ -127,6 +129,15 @@ export interface RunView extends ById, Counts {
   readonly createdAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
+}
+/** An attempt that needs a decision: it failed in a retryable way, or its lease ran out. Counts are the attempt's own. */
+export interface UnresolvedRun extends RunView {
+  readonly maxAttempts: number;
+  /** Attempts of the chain that ended without a row written or a checkpoint: in all, and since the last that made progress. */
+  readonly fruitless: number;
+  readonly fruitlessInARow: number;
+  /** How many attempts of the chain ended with a lost runner. */
+  readonly lostRunners: number;
 }
 export interface Page<T> {
   readonly items: readonly T[];

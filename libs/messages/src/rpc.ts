@@ -24,6 +24,7 @@ import type {
   Scoped,
   Stream,
   SyncMode,
+  UnresolvedRun,
 } from './model.js';
 import type { Sealed } from './sealed.js';
 
@@ -132,7 +133,9 @@ export interface Rpc {
   'catalog.runs.release': [Held, null];
 
   /** For the scheduler: attempts that ended in a retryable way or whose lease ran out and that have no successor yet. */
-  'catalog.runs.unresolved': [{ limit: number }, readonly RunView[]];
+  'catalog.runs.unresolved': [{ limit: number }, readonly UnresolvedRun[]];
+  /** No further attempt follows a failed one: its chain has ended as it did. No-op when it was settled or has a successor. */
+  'catalog.runs.settle': [{ runId: string }, RunView];
   /** Ends an attempt whose runner went silent. No-op when it is over or its lease was renewed meanwhile. */
   'catalog.runs.expire': [{ runId: string }, RunView];
   'catalog.schedules.list': [
