@@ -1,3 +1,4 @@
+import type * as errors from './errors.js';
 import { ConfigError, DataError, FencedError, LostPositionError, TransientError, isSluiceError } from './errors.js';
 
 test('each class says whose turn it is, with a stable code and its cause', () => {
@@ -17,8 +18,8 @@ test('each class says whose turn it is, with a stable code and its cause', () =>
 });
 
 test('an error of another copy of the SDK is recognised, and a stranger is not', () => {
-  const copies: (typeof import('./errors.js'))[] = [];
-  jest.isolateModules(() => void copies.push(jest.requireActual<typeof import('./errors.js')>('./errors.js')));
+  const copies: (typeof errors)[] = [];
+  jest.isolateModules(() => void copies.push(jest.requireActual<typeof errors>('./errors.js')));
   const foreign = new copies[0]!.TransientError('later');
   expect(foreign).not.toBeInstanceOf(TransientError);
   expect(isSluiceError(foreign, 'transient')).toBe(true);
