@@ -50,7 +50,7 @@ const boundaries = (extra) => {
       },
       { sourceTag: 'layer:host', onlyDependOnLibsWithTags: may('layer:sdk', 'layer:support') },
       { sourceTag: 'layer:messages', onlyDependOnLibsWithTags: may('layer:sdk') },
-      { sourceTag: 'layer:service', onlyDependOnLibsWithTags: may('layer:messages') },
+      { sourceTag: 'layer:service', onlyDependOnLibsWithTags: may('layer:messages', 'layer:sdk') },
       app('gateway', []),
       app('scheduler', []),
       app('catalog', ['layer:host', 'layer:sdk']),
