@@ -57,7 +57,7 @@ const requirePort = async (port) => {
 /** @param {string} appsDir */
 const requireApps = (appsDir) => {
   const missing = appNames.map((name) => appMain(name, { appsDir })).filter((file) => !existsSync(file));
-  if (missing.length > 0) throw new UserError(`${missing.join(', ')} is missing: build it first (npm run build)`);
+  if (missing.length > 0) throw new UserError(`${missing.join(', ')} missing: build first (npm run build)`);
 };
 
 /** @param {string | undefined} text */
