@@ -10,7 +10,14 @@ import { rotatedLog, tailOf } from './log-files.mjs';
 import { natsReady, prepareNats } from './nats.mjs';
 import { binDirectory, dataDirectory, root } from './paths.mjs';
 import { portProblem, stablePort } from './ports.mjs';
-import { ensureDatabase, parsePostgresUrl, postgresReady, postgresUrl, preparePostgres } from './postgres.mjs';
+import {
+  ensureDatabase,
+  parsePostgresUrl,
+  postgresReady,
+  postgresUrl,
+  preparePostgres,
+  withPostgres,
+} from './postgres.mjs';
 import { takeDirectory } from './run-state.mjs';
 import { UserError, say as sayToConsole } from './say.mjs';
 import { Supervisor } from './supervisor.mjs';
@@ -43,6 +50,9 @@ import { waitFor } from './waiting.mjs';
  */
 
 const database = 'sluice';
+
+/** How long servers that are not ours may take to answer. */
+const externalLimitMs = 5000;
 
 /** @param {number} port */
 const requirePort = async (port) => {
@@ -122,7 +132,7 @@ class Stack {
 /** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<string>} the URL */
 const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, port, binDir) => {
   if (external) {
-    await natsReady(external, () => undefined, '').catch((error) => {
+    await natsReady(external, () => undefined, '', externalLimitMs).catch((error) => {
       throw new UserError(`SLUICE_NATS_URL: ${error instanceof Error ? error.message : error}`);
     });
     return external;
@@ -144,7 +154,13 @@ const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, p
 
 /** @param {Context} context @param {string | undefined} external @param {number} port */
 const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, external, port) => {
-  if (external) return { url: external, address: parsePostgresUrl(external) };
+  if (external) {
+    const probe = () => withPostgres(external, async () => true);
+    await waitFor(probe, { timeoutMs: externalLimitMs, what: 'PostgreSQL' }).catch((error) => {
+      throw new UserError(`SLUICE_CATALOG_URL: ${error instanceof Error ? error.message : error}`);
+    });
+    return { url: external, address: parsePostgresUrl(external) };
+  }
   const logFile = rotatedLog(logDir, 'postgres');
   const prepared = await preparePostgres({
     dataDir: join(dataDir, 'postgres'),
