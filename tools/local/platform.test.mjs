@@ -21,7 +21,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startPlatform } from './platform.mjs';
-import { withPostgres, postgresUrl } from './postgres.mjs';
+import { withPostgres, postgresUrl } from './postgres-client.mjs';
 import { binDirectory } from './paths.mjs';
 import { startServers } from './servers.mjs';
 import { startMark } from './process-identity.mjs';
