@@ -1,1 +1,1 @@
-module.exports = require('../../jest.base.cjs')('lint', __dirname);
+module.exports = require('../../jest.base.cjs')('lint-rules', __dirname);

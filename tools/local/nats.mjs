@@ -62,8 +62,9 @@ export const prepareNats = async (options) => {
 /**
  * Waits until the server answers and JetStream is there. Needs the installed NATS client.
  * @param {string} url @param {() => import('./child.mjs').Exit | undefined} exit @param {string} logFile
+ * @param {number} [timeoutMs]
  */
-export const natsReady = (url, exit, logFile) => {
+export const natsReady = (url, exit, logFile, timeoutMs = 20_000) => {
   const { hostname, port, username, password } = new URL(url);
   const require = createRequire(join(root, 'package.json'));
   const { connect } = /** @type {typeof import('@nats-io/transport-node')} */ (require('@nats-io/transport-node'));
@@ -83,7 +84,7 @@ export const natsReady = (url, exit, logFile) => {
     }
   };
   const failed = () => (exit() ? `it ended at once:\n${tailOf(logFile)}` : undefined);
-  return waitFor(probe, { timeoutMs: 20_000, everyMs: 50, what: 'NATS', failed });
+  return waitFor(probe, { timeoutMs, everyMs: 50, what: 'NATS', failed });
 };
 
 /** @param {NatsOptions} options */

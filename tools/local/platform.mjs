@@ -7,13 +7,12 @@ import { describeExit } from './child.mjs';
 import { adminToken } from './jwt.mjs';
 import { keptSecrets, writePrivate } from './kept-secrets.mjs';
 import { rotatedLog, tailOf } from './log-files.mjs';
-import { natsReady, prepareNats } from './nats.mjs';
 import { binDirectory, dataDirectory, root } from './paths.mjs';
+import { provideNats, providePostgres } from './platform-servers.mjs';
 import { portProblem, stablePort } from './ports.mjs';
-import { ensureDatabase, parsePostgresUrl, postgresReady, postgresUrl, preparePostgres } from './postgres.mjs';
 import { takeDirectory } from './run-state.mjs';
 import { UserError, say as sayToConsole } from './say.mjs';
-import { Supervisor } from './supervisor.mjs';
+import { Stack } from './stack.mjs';
 import { waitFor } from './waiting.mjs';
 
 /**
@@ -36,13 +35,11 @@ import { waitFor } from './waiting.mjs';
  * @property {string} tenantId
  * @property {string} token
  * @property {string} apiKey
- * @property {import('./postgres.mjs').PostgresAddress} postgres of the catalog's database
+ * @property {import('./postgres-client.mjs').PostgresAddress} postgres of the catalog's database
  * @property {string} dataDir
  * @property {Record<string, PlatformProcess>} processes by name; a process that was killed is started again under a new pid
  * @property {() => Promise<void>} stop
  */
-
-const database = 'sluice';
 
 /** @param {number} port */
 const requirePort = async (port) => {
@@ -57,7 +54,7 @@ const requirePort = async (port) => {
 /** @param {string} appsDir */
 const requireApps = (appsDir) => {
   const missing = appNames.map((name) => appMain(name, { appsDir })).filter((file) => !existsSync(file));
-  if (missing.length > 0) throw new UserError(`${missing.join(', ')} is missing: build it first (npm run build)`);
+  if (missing.length > 0) throw new UserError(`${missing.join(', ')} missing: build first (npm run build)`);
 };
 
 /** @param {string | undefined} text */
@@ -71,95 +68,7 @@ const portFrom = (text) => {
 /** @param {string} file @returns {Record<string, number>} */
 const keptPorts = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {});
 
-/** Everything that is started so far, so that one place stops it. */
-class Stack {
-  /** @type {Supervisor[]} */ supervisors = [];
-  /** @type {import('./run-state.mjs').RunState} */ #state;
-  /** @type {Promise<void> | undefined} */ #stopping;
-
-  /** @param {import('./run-state.mjs').RunState} state */
-  constructor(state) {
-    this.#state = state;
-  }
-
-  /** @param {Pick<import('./supervisor.mjs').SupervisorOptions, 'name' | 'spec' | 'say'>} options */
-  async start(options) {
-    if (this.#stopping) throw new UserError('stopped while starting');
-    const supervisor = new Supervisor({
-      ...options,
-      onStart: (child, spec) => this.#state.add(child.name, child.pid, spec.stopSignal ?? 'SIGTERM'),
-      onStop: (name) => this.#state.remove(name),
-    });
-    this.supervisors.push(supervisor);
-    await supervisor.start();
-    return supervisor;
-  }
-
-  settle() {
-    for (const supervisor of this.supervisors) supervisor.settle();
-  }
-
-  /** The gateway first, the servers last: nothing loses what it depends on while it still works. */
-  stop() {
-    this.#stopping ??= (async () => {
-      const order = ['gateway', 'runner', 'scheduler', 'catalog', 'nats', 'postgres'];
-      for (const name of order) await this.supervisors.find((supervisor) => supervisor.name === name)?.stop();
-      this.#state.release();
-    })();
-    return this.#stopping;
-  }
-}
-
-/**
- * @typedef {object} Context
- * @property {string} dataDir
- * @property {string} logDir
- * @property {Stack} stack
- * @property {import('./kept-secrets.mjs').Secrets} secrets
- * @property {import('./say.mjs').Say} say
- */
-
-/** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<string>} the URL */
-const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, port, binDir) => {
-  if (external) {
-    await natsReady(external, () => undefined, '').catch((error) => {
-      throw new UserError(`SLUICE_NATS_URL: ${error instanceof Error ? error.message : error}`);
-    });
-    return external;
-  }
-  const logFile = rotatedLog(logDir, 'nats');
-  const { spec, url, version } = await prepareNats({
-    dataDir: join(dataDir, 'nats'),
-    binDir,
-    port,
-    password: secrets.natsPassword,
-    logFile,
-    say,
-  });
-  const supervisor = await stack.start({ name: 'nats', spec: () => spec, say });
-  await natsReady(url, () => supervisor.exit, logFile);
-  say(`nats-server ${version} on port ${port}`);
-  return url;
-};
-
-/** @param {Context} context @param {string | undefined} external @param {number} port */
-const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, external, port) => {
-  if (external) return { url: external, address: parsePostgresUrl(external) };
-  const logFile = rotatedLog(logDir, 'postgres');
-  const prepared = await preparePostgres({
-    dataDir: join(dataDir, 'postgres'),
-    port,
-    password: secrets.postgresPassword,
-    logFile,
-    say,
-  });
-  const supervisor = await stack.start({ name: 'postgres', spec: prepared.spec, say });
-  await postgresReady(prepared.address, () => supervisor.exit, logFile);
-  await ensureDatabase(postgresUrl(prepared.address), database);
-  say(`PostgreSQL on port ${port}`);
-  const address = { ...prepared.address, database };
-  return { url: postgresUrl(address), address };
-};
+/** @typedef {import('./platform-servers.mjs').Context} Context */
 
 /** @param {Context} context @param {import('./apps.mjs').AppName} name @param {import('./apps.mjs').AppSettings} settings */
 const startApp = async ({ stack, logDir, say }, name, settings) => {
@@ -268,7 +177,7 @@ const choosePorts = async (dataDir, gateway) => {
   return ports;
 };
 
-/** @param {Context} context @param {import('./apps.mjs').AppSettings} settings @param {import('./postgres.mjs').PostgresAddress} postgres @returns {Platform} */
+/** @param {Context} context @param {import('./apps.mjs').AppSettings} settings @param {import('./postgres-client.mjs').PostgresAddress} postgres @returns {Platform} */
 const describePlatform = ({ dataDir, secrets, stack }, settings, postgres) => {
   const { tenantId, apiKey } = readBootstrap(settings.bootstrapFile);
   const url = `http://127.0.0.1:${settings.port}`;

@@ -21,8 +21,9 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startPlatform } from './platform.mjs';
-import { withPostgres, postgresUrl } from './postgres.mjs';
+import { withPostgres, postgresUrl } from './postgres-client.mjs';
 import { binDirectory } from './paths.mjs';
+import { startServers } from './servers.mjs';
 import { startMark } from './process-identity.mjs';
 import { waitFor } from './waiting.mjs';
 
@@ -209,3 +210,45 @@ test(
     }
   },
 );
+
+test('an external PostgreSQL and NATS are used and not started', async () => {
+  const servers = await startServers(['postgres', 'nats'], { say: () => {}, fsync: false });
+  const dataDir = freshDirectory();
+  const catalogUrl = servers.env.SLUICE_TEST_POSTGRES_URL ?? '';
+  const natsUrl = servers.env.SLUICE_TEST_NATS_URL ?? '';
+  try {
+    const platform = await startPlatform({ ...options(dataDir), catalogUrl, natsUrl });
+    await platform.stop();
+    assert.deepEqual(Object.keys(platform.processes), ['catalog', 'scheduler', 'runner', 'gateway']);
+    assert.equal(postgresUrl(platform.postgres), catalogUrl);
+    const { env } = JSON.parse(readFileSync(join(dataDir, 'catalog.env.json'), 'utf8'));
+    assert.deepEqual([env.SLUICE_CATALOG_URL, env.SLUICE_NATS_URL], [catalogUrl, natsUrl]);
+    assert.ok(!existsSync(join(dataDir, 'postgres')) && !existsSync(join(dataDir, 'nats')));
+    await assert.rejects(
+      startPlatform({ ...options(dataDir), catalogUrl, natsUrl: 'nats://127.0.0.1:1' }),
+      /SLUICE_NATS_URL/,
+    );
+  } finally {
+    await servers.stop();
+  }
+});
+
+test('test servers of an owner that was killed are swept away by the next', async () => {
+  const script = `import { startServers } from ${JSON.stringify(new URL('./servers.mjs', import.meta.url).href)};
+    const s = await startServers(['postgres', 'mariadb', 'nats'], { say: () => {}, fsync: false });
+    console.log(JSON.stringify(s.env));`;
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [text] = await once(owner.stdout, 'data');
+  const url = JSON.parse(String(text)).SLUICE_TEST_POSTGRES_URL;
+  await withPostgres(url, (client) => client.query('SELECT 1'));
+  owner.kill('SIGKILL');
+  await once(owner, 'exit');
+  const next = await startServers(['nats'], { say: () => {} });
+  await next.stop();
+  await assert.rejects(
+    withPostgres(url, (client) => client.query('SELECT 1')),
+    /ECONNREFUSED/,
+  );
+});

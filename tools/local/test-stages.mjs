@@ -10,6 +10,9 @@ import { say } from './say.mjs';
 import { serverNames, startServers } from './servers.mjs';
 import { readJestReport, runNodeTests } from './test-results.mjs';
 
+/** No colours in files and logs, which some tools turn on when they see CI. */
+const plain = !process.stdout.isTTY;
+
 /** @typedef {import('./test-results.mjs').TestResults} TestResults */
 /** @typedef {{ ok: boolean, tests?: TestResults, note?: string }} Outcome */
 /** @typedef {{ name: string, run: (args: string[], abort: AbortSignal) => Promise<Outcome> }} Stage */
@@ -32,7 +35,7 @@ const command = (program, args, abort, env = {}) =>
   new Promise((done) => {
     const child = spawn(program, args, {
       cwd: root,
-      env: { ...process.env, ...nxEnvironment, ...env },
+      env: { ...process.env, ...nxEnvironment, ...(plain && { NO_COLOR: '1' }), ...env },
       stdio: ['ignore', 'inherit', 'inherit'],
       detached: true,
     });
@@ -91,13 +94,20 @@ const jest = async (name, args, fsync, abort) => {
   rmSync(report, { force: true });
   const servers = await startServers([...serverNames], { say, fsync });
   try {
-    const common = ['--json', `--outputFile=${report}`, '--passWithNoTests', ...(process.env.CI ? ['--ci'] : [])];
+    const common = [
+      '--json',
+      `--outputFile=${report}`,
+      '--passWithNoTests',
+      ...(process.env.CI ? ['--ci'] : []),
+      ...(plain ? ['--no-color'] : []),
+    ];
     const ok = await tool('jest', [...common, ...args], abort, {
       ...servers.env,
       NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
     });
     const tests = readJestReport(report);
     if (!tests) return { ok: false, note: 'Jest did not finish' };
+    if (args.some((arg) => /^(-t|--testNamePattern)/.test(arg))) tests.skipped = []; // left out by name, not skipped
     const none = tests.passed + tests.failed.length + tests.skipped.length === 0;
     return none ? { ok, note: 'there are no tests' } : { ok, tests };
   } finally {
@@ -106,13 +116,13 @@ const jest = async (name, args, fsync, abort) => {
 };
 
 /** @param {(abort: AbortSignal) => Promise<boolean>} check @returns {Stage['run']} */
-const plain = (check) => async (_args, abort) => ({ ok: await check(abort) });
+const checkStage = (check) => async (_args, abort) => ({ ok: await check(abort) });
 
 /** In the order they run. @type {readonly Stage[]} */
 export const stages = [
-  { name: 'build', run: plain(() => build().then(() => true)) },
-  { name: 'lint', run: plain(lint) },
-  { name: 'types', run: plain(types) },
+  { name: 'build', run: checkStage(() => build().then(() => true)) },
+  { name: 'lint', run: checkStage(lint) },
+  { name: 'types', run: checkStage(types) },
   { name: 'docs', run: (_args, abort) => docs(abort) },
   { name: 'local', run: async (_args, abort) => runNodeTests(localTests(), abort) },
   {

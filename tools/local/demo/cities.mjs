@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../paths.mjs';
-import { withPostgres } from '../postgres.mjs';
+import { withPostgres } from '../postgres-client.mjs';
 
 /** Columns in order, with the expression that makes each from a record `c` of the file. */
 const columns = [

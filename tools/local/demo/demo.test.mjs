@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { parsePostgresUrl } from '../postgres.mjs';
+import { parsePostgresUrl } from '../postgres-client.mjs';
 import { startServers } from '../servers.mjs';
 import { startStandInApi } from '../testing/stand-in-api.mjs';
 import { runMainJob } from './main-job.mjs';

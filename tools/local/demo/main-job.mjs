@@ -1,6 +1,6 @@
 // @ts-check
 /** The main job: one table from a source database into a destination, over REST, checked at the end. */
-import { ensureDatabase, postgresUrl } from '../postgres.mjs';
+import { ensureDatabase, postgresUrl } from '../postgres-client.mjs';
 import { UserError, elapsed } from '../say.mjs';
 import { cityColumns, loadCities } from './cities.mjs';
 import { grouped, progressBar } from './progress-bar.mjs';
@@ -10,7 +10,7 @@ import { asTable, sampleRows, tableFacts } from './verify.mjs';
 
 const stream = 'geo.cities';
 
-/** What the API wants to know about a PostgreSQL database. @param {import('../postgres.mjs').PostgresAddress} address @param {string} database */
+/** What the API wants to know about a PostgreSQL database. @param {import('../postgres-client.mjs').PostgresAddress} address @param {string} database */
 const connectionConfig = ({ host, port, user, password }, database) => ({
   host,
   port,

@@ -1,6 +1,6 @@
 // @ts-check
 /** Compares a table with its copy: number of rows, and a checksum over every value. */
-import { withPostgres } from '../postgres.mjs';
+import { withPostgres } from '../postgres-client.mjs';
 
 /** @typedef {{ schema: string, table: string, rows: string, checksum: string }} TableFacts */
 

@@ -2,7 +2,7 @@
 /** A small HTTP server that answers like Sluice's REST API as far as the demo goes, and copies the table itself. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { postgresUrl, withPostgres } from '../postgres.mjs';
+import { postgresUrl, withPostgres } from '../postgres-client.mjs';
 
 /** @typedef {Record<string, any>} Body */
 

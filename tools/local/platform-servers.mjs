@@ -1,0 +1,71 @@
+// @ts-check
+/** The servers that the apps need: ours, or the user's own. */
+import { join } from 'node:path';
+import { rotatedLog } from './log-files.mjs';
+import { natsReady, prepareNats } from './nats.mjs';
+import { postgresReady, preparePostgres } from './postgres.mjs';
+import { ensureDatabase, parsePostgresUrl, postgresUrl, withPostgres } from './postgres-client.mjs';
+import { UserError } from './say.mjs';
+import { waitFor } from './waiting.mjs';
+
+const database = 'sluice';
+
+/** How long servers that are not ours may take to answer. */
+const externalLimitMs = 5000;
+
+/**
+ * @typedef {object} Context
+ * @property {string} dataDir
+ * @property {string} logDir
+ * @property {import('./stack.mjs').Stack} stack
+ * @property {import('./kept-secrets.mjs').Secrets} secrets
+ * @property {import('./say.mjs').Say} say
+ */
+
+/** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<string>} the URL */
+export const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, port, binDir) => {
+  if (external) {
+    await natsReady(external, () => undefined, '', externalLimitMs).catch((error) => {
+      throw new UserError(`SLUICE_NATS_URL: ${error instanceof Error ? error.message : error}`);
+    });
+    return external;
+  }
+  const logFile = rotatedLog(logDir, 'nats');
+  const { spec, url, version } = await prepareNats({
+    dataDir: join(dataDir, 'nats'),
+    binDir,
+    port,
+    password: secrets.natsPassword,
+    logFile,
+    say,
+  });
+  const supervisor = await stack.start({ name: 'nats', spec: () => spec, say });
+  await natsReady(url, () => supervisor.exit, logFile);
+  say(`nats-server ${version} on port ${port}`);
+  return url;
+};
+
+/** @param {Context} context @param {string | undefined} external @param {number} port */
+export const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, external, port) => {
+  if (external) {
+    const probe = () => withPostgres(external, async () => true);
+    await waitFor(probe, { timeoutMs: externalLimitMs, what: 'PostgreSQL' }).catch((error) => {
+      throw new UserError(`SLUICE_CATALOG_URL: ${error instanceof Error ? error.message : error}`);
+    });
+    return { url: external, address: parsePostgresUrl(external) };
+  }
+  const logFile = rotatedLog(logDir, 'postgres');
+  const prepared = await preparePostgres({
+    dataDir: join(dataDir, 'postgres'),
+    port,
+    password: secrets.postgresPassword,
+    logFile,
+    say,
+  });
+  const supervisor = await stack.start({ name: 'postgres', spec: prepared.spec, say });
+  await postgresReady(prepared.address, () => supervisor.exit, logFile);
+  await ensureDatabase(postgresUrl(prepared.address), database);
+  say(`PostgreSQL on port ${port}`);
+  const address = { ...prepared.address, database };
+  return { url: postgresUrl(address), address };
+};
