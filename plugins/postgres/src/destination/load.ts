@@ -11,6 +11,7 @@ import {
 import { type Encoder, copyBinary, escapeField, fieldWriter, textEncoder } from '@sluice/encodings';
 import type { Client } from 'pg';
 import { CopyIn } from '../copy-in.js';
+import { mapped } from '../errors.js';
 import { quote } from '../names.js';
 import { arrayLiteral } from './array-literal.js';
 import { takesCanonical } from '../types.js';
@@ -72,14 +73,20 @@ export class Loader {
     return { rows: rows.length, bytes: bytes.length };
   }
 
-  /** Ends the COPY that batches of rows share, if there is one. */
+  /** Ends the COPY that batches of rows share, if there is one. Its errors name its own stream, whoever called. */
   async finish(): Promise<void> {
     const rows = this.#rows;
     if (!rows) return;
     this.#rows = undefined;
-    await rows.copy.write(rows.encoder.end());
-    const loaded = await rows.copy.end();
-    if (loaded !== rows.count) throw rowsLost(rows.prepared, rows.count, loaded); // Invariant 6
+    const { stream } = rows.prepared;
+    await mapped(
+      async () => {
+        await rows.copy.write(rows.encoder.end());
+        const loaded = await rows.copy.end();
+        if (loaded !== rows.count) throw rowsLost(rows.prepared, rows.count, loaded); // Invariant 6
+      },
+      { stream: stream.id, columns: stream.columns.map(({ name }) => name) },
+    );
   }
 
   /** Gives that COPY up. Never throws. */

@@ -70,7 +70,7 @@ async function standsForItself(client: Client, target: TargetTable, prepared: Pr
          AND NOT EXISTS (SELECT FROM pg_constraint WHERE (conrelid = c.oid OR confrelid = c.oid) AND contype NOT IN ('p', 'n'))
          AND NOT EXISTS (SELECT FROM pg_depend d LEFT JOIN pg_class o ON d.classid = 'pg_class'::regclass AND o.oid = d.objid
            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
-             AND NOT (d.classid IN ('pg_constraint'::regclass, 'pg_type'::regclass) OR o.relkind IN ('i', 't')))
+             AND NOT (d.classid IN ('pg_constraint'::regclass, 'pg_type'::regclass) OR coalesce(o.relkind IN ('i', 't'), false)))
          AND NOT EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_type'::regclass
            AND refobjid IN (SELECT oid FROM pg_type WHERE oid = c.reltype OR typelem = c.reltype) AND deptype = 'n')
        )::text AS plain,

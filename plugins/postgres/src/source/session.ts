@@ -57,8 +57,12 @@ export class Moment {
   /** Makes the moment's snapshot known to other sessions, for as long as this one stays open. */
   async export(): Promise<string> {
     await this.enter();
-    const sql = 'SELECT pg_catalog.pg_export_snapshot() AS id';
-    this.#snapshot ??= (await this.#connection.client.query<{ id: string }>(sql)).rows[0]!.id;
+    if (this.#snapshot !== undefined) return this.#snapshot;
+    const { client } = this.#connection;
+    await client.query('RELEASE SAVEPOINT moment'); // a subtransaction cannot export
+    const { rows } = await client.query<{ id: string }>('SELECT pg_catalog.pg_export_snapshot() AS id');
+    this.#snapshot = rows[0]!.id;
+    await client.query('SAVEPOINT moment');
     return this.#snapshot;
   }
 
