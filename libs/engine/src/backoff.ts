@@ -9,6 +9,11 @@ export interface Backoff {
 export const defaultBackoff: Backoff = { tries: 5, base: 500, cap: 15_000 };
 
 /** Milliseconds before the next try after `failures` of them (1 or more); never less than what the system asked for. */
-export function backoffDelay({ base, cap }: Backoff, failures: number, retryAfter = 0, random = Math.random()): number {
+export function backoffDelay(
+  { base, cap }: Pick<Backoff, 'base' | 'cap'>,
+  failures: number,
+  retryAfter = 0,
+  random = Math.random(),
+): number {
   return Math.max(retryAfter, random * Math.min(cap, base * 2 ** (failures - 1)));
 }

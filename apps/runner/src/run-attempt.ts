@@ -1,0 +1,241 @@
+/** One attempt of a run, from the assignment to the last word. The work itself is done in worker processes. */
+import { reportError, runOutcome, type ErrorReport, type LanePlan } from '@sluice/engine';
+import type { Assignment, Counts, JsonObject, Outcome } from '@sluice/messages';
+import type { Logger } from '@sluice/service';
+import type { RunEvents } from './run-events.js';
+import { RunProgress } from './run-progress.js';
+import type { RunnerMetrics } from './runner-metrics.js';
+import type { RunStages } from './run-stages.js';
+import { WorkerFailure, type WorkerProcess } from './worker-process.js';
+import type { WorkerPool } from './worker-pool.js';
+import type { LaneAnswer, Note, RunOrder } from './worker/protocol.js';
+import type { Scrub } from './worker/scrub.js';
+
+export interface AttemptDeps {
+  readonly pool: Pick<WorkerPool, 'take'>;
+  readonly events: RunEvents;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly metrics: Pick<RunnerMetrics, 'rows' | 'bytes' | 'lane'>;
+  readonly stages: RunStages;
+}
+/** 'lost': somebody else has the run, say no more. 'released': what is left is for another runner. */
+export type AttemptEnd = Outcome | { readonly status: 'lost' } | { readonly status: 'released' };
+/** Why the work is to stop before its end. */
+type StopReason = 'cancel' | 'release' | 'lost' | 'failed';
+
+export class RunAttempt {
+  readonly progress = new RunProgress();
+  readonly #workers = new Set<WorkerProcess>();
+  #queue: LanePlan[] = [];
+  #stopped: StopReason | undefined;
+  #cut: ErrorReport | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #reported = { rowsRead: 0, rowsWritten: 0, bytes: 0 };
+  #phase = '';
+  #hastened = 0;
+
+  constructor(
+    private readonly assignment: Assignment,
+    private readonly order: RunOrder,
+    private readonly scrub: Scrub,
+    private readonly deps: AttemptDeps,
+  ) {}
+
+  async run(): Promise<AttemptEnd> {
+    const timer = setInterval(() => this.#report(), 1000);
+    this.#report();
+    try {
+      await this.#work();
+    } catch (error) {
+      this.#cut ??= reportError(error);
+      this.deps.logger.error({ err: error, runId: this.assignment.id }, 'a run failed in the runner itself');
+    } finally {
+      clearInterval(timer);
+      clearTimeout(this.#deadline);
+      await Promise.all([...this.#workers].map((worker) => worker[Symbol.asyncDispose]()));
+      this.#report();
+    }
+    return this.#end();
+  }
+
+  /** Stops at the next boundary; whoever has not stopped after `grace` seconds is killed. The first reason counts, but for 'lost'. */
+  stop(reason: StopReason, grace: number): void {
+    if (this.#stopped !== undefined && reason !== 'lost') return;
+    this.#stopped = reason;
+    this.#queue = [];
+    for (const worker of this.#workers) worker.abort(reason);
+    clearTimeout(this.#deadline);
+    const kill = (): void => this.#killAll(`the worker did not stop within ${grace} s`);
+    if (grace === 0) kill();
+    else this.#deadline = setTimeout(kill, grace * 1000);
+  }
+
+  #killAll(message: string): void {
+    for (const worker of this.#workers) worker.kill({ class: 'transient', code: 'worker-killed', message });
+  }
+
+  #end(): AttemptEnd {
+    const views = this.progress.views;
+    const whole = views.length > 0 && views.every(({ status }) => status === 'succeeded' || status === 'failed');
+    if (this.#stopped === 'lost') return { status: 'lost' };
+    if (this.#stopped === 'cancel' && !whole) return { status: 'cancelled' };
+    if (this.#stopped === 'release' && !whole) return { status: 'released' };
+    return runOutcome(
+      views.map(({ status, error }) => ({
+        status: status === 'running' ? 'pending' : status,
+        error: error as ErrorReport | null,
+      })),
+      this.#cut,
+    );
+  }
+
+  async #work(): Promise<void> {
+    const first = await this.#hire();
+    const plan = await this.#ask(first, () => first.ask('plan', null));
+    if (plan === undefined) return;
+    this.progress.plan(plan);
+    for (const { stream, error } of plan.refused) this.#say('error', error.message, { stream, code: error.code });
+    this.#report();
+    const parallelism = Math.min(Math.max(1, this.assignment.options.parallelism ?? 1), plan.lanes.length);
+    this.#queue = this.#stopped === undefined ? [...plan.lanes] : [];
+    // The longest first, or the last worker would have the longest all by itself.
+    if (parallelism > 1) this.#queue.sort((a, b) => rowsOf(b) - rowsOf(a));
+    const others = Array.from({ length: parallelism - 1 }, async () => this.#serve(await this.#hire()));
+    await Promise.all([this.#serve(first), ...others]);
+  }
+
+  async #hire(): Promise<WorkerProcess> {
+    const { source, destination } = this.order;
+    const worker = this.deps.pool.take([source.type, destination.type]);
+    this.#workers.add(worker);
+    worker.onNote = (note) => this.#hear(note);
+    if (this.#stopped !== undefined) worker.abort(this.#stopped);
+    await this.#ask(worker, () => worker.ask('begin', this.order));
+    return worker;
+  }
+
+  /** Lane after lane until none is left, or until the run is cut. */
+  async #serve(worker: WorkerProcess): Promise<void> {
+    for (let plan = this.#queue.shift(); plan !== undefined && !worker.dead; plan = this.#queue.shift()) {
+      const lane = plan;
+      this.progress.begin(lane);
+      const done = this.deps.metrics.lane.startTimer();
+      const answer = await this.#ask(worker, () => worker.ask('lane', lane));
+      done({ status: answer?.status ?? 'crashed' });
+      if (answer === undefined) this.progress.lost(lane);
+      else this.#laneEnded(lane, answer);
+    }
+  }
+
+  #laneEnded(plan: LanePlan, answer: LaneAnswer): void {
+    this.progress.end(plan, answer);
+    const stream = plan.request.stream.id;
+    if (answer.status === 'fenced') {
+      this.#say('warn', `another runner has ${stream}`, { stream });
+      this.stop('lost', 0); // Invariant 4
+    } else if (answer.status === 'failed') {
+      const { error } = answer;
+      this.#say('error', error.message, {
+        stream,
+        code: error.code,
+        ...(error.fix !== undefined && { fix: error.fix }),
+      });
+      if (answer.scope === 'run') this.#cutShort(error);
+    } else if (answer.status !== 'stopped') {
+      const { rowsWritten, bytes } = answer.counts;
+      this.#say('info', `${stream} is done`, {
+        stream,
+        rows: rowsWritten,
+        bytes,
+        earlier: answer.status === 'already-done',
+      });
+    }
+    this.#report();
+  }
+
+  /** A worker's failure ends the attempt, unless it was stopped on purpose. */
+  async #ask<T>(worker: WorkerProcess, order: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await order();
+    } catch (error) {
+      if (!(error instanceof WorkerFailure)) throw error;
+      const expected = this.#stopped !== undefined;
+      if (!expected || this.#stopped === 'cancel') this.#tellFailure(error, worker);
+      if (!expected) this.#cutShort(error.report);
+      return undefined;
+    }
+  }
+
+  #tellFailure({ report, dead, stderr }: WorkerFailure, { peakMemory }: WorkerProcess): void {
+    const { code, message, fix } = report;
+    const crash = dead ? { peakMemory, ...(stderr !== '' && { stderr: this.scrub(stderr) }) } : {};
+    this.#say('error', message, { code, ...(fix !== undefined && { fix }), ...crash });
+  }
+
+  #cutShort(error: ErrorReport): void {
+    this.#cut ??= error;
+    this.stop('failed', 10);
+  }
+
+  #hear(note: Note): void {
+    this.progress.note(note);
+    if (note.kind === 'log') this.#say(note.level, note.message, note.fields);
+    else if (note.kind === 'committed') {
+      const { lane, checkpoint, complete } = note;
+      this.deps.events.publish({ kind: 'checkpoint', lane, checkpoint, complete });
+      this.#hasten();
+    } else if (note.kind === 'stage') this.#stage(note.stage, note.at);
+    else if (note.kind === 'phase' && this.progress.phase !== this.#phase) this.#report();
+  }
+
+  #stage(stage: Parameters<RunStages['mark']>[0], at: number): void {
+    const { stages } = this.deps;
+    if (!stages.mark(stage, at) || stage !== 'first-data') return;
+    this.#say('info', `first data after ${stages.total} ms`, stages.fields);
+  }
+
+  #say(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: JsonObject): void {
+    this.deps.events.publish({ kind: 'log', level, message, ...(fields !== undefined && { fields }) });
+  }
+
+  /** A commit is told soon, so that little is unknown should this runner die; but not a hundred times a second. */
+  #hasten(): void {
+    const now = performance.now();
+    if (now - this.#hastened < 200) return;
+    this.#hastened = now;
+    setImmediate(() => this.#report());
+  }
+
+  #report(): void {
+    const { phase, estimatedRows, counts } = this.progress;
+    const streams = this.progress.moved();
+    this.#count(counts);
+    if (streams.length === 0 && phase === this.#phase) return;
+    this.#phase = phase;
+    for (let at = 0; at === 0 || at < streams.length; at += perEvent)
+      this.deps.events.publish({
+        kind: 'progress',
+        phase,
+        estimatedRows,
+        ...counts,
+        streams: streams.slice(at, at + perEvent),
+      });
+  }
+
+  /** Rows that were rolled back and read again count once. */
+  #count({ rowsRead, rowsWritten, bytes }: Pick<Counts, 'rowsRead' | 'rowsWritten' | 'bytes'>): void {
+    const { metrics } = this.deps;
+    const last = this.#reported;
+    metrics.rows.inc({ direction: 'read' }, Math.max(0, rowsRead - last.rowsRead));
+    metrics.rows.inc({ direction: 'written' }, Math.max(0, rowsWritten - last.rowsWritten));
+    metrics.bytes.inc(Math.max(0, bytes - last.bytes));
+    this.#reported = {
+      rowsRead: Math.max(rowsRead, last.rowsRead),
+      rowsWritten: Math.max(rowsWritten, last.rowsWritten),
+      bytes: Math.max(bytes, last.bytes),
+    };
+  }
+}
+/** Streams in one progress event, which must stay well below the bus's 1 MiB. */
+const perEvent = 500;
+const rowsOf = ({ request }: LanePlan): number => request.stream.estimate?.rows ?? 0;

@@ -1,0 +1,44 @@
+/** What the runner reads from its environment beside what every service reads. docs/configuration.md lists the variables. */
+import { delimiter } from 'node:path';
+import { whole } from '@sluice/service';
+
+export interface RunnerSettings {
+  /** Runs at the same time. */
+  readonly slots: number;
+  /** Workers that stand by with their plugins loaded. */
+  readonly warmWorkers: number;
+  /** Connector types of the sources whose runs this runner takes; empty: all. Runners share a queue or have disjoint ones. */
+  readonly connectors: readonly string[];
+  /** Folders in which connector plugins are looked for. */
+  readonly pluginRoots: readonly string[];
+  /** MiB of resident memory a worker may have. (Invariant 10) */
+  readonly workerMemory: number;
+  /** Seconds from the wish to cancel until workers are killed. */
+  readonly cancelGrace: number;
+  /** Seconds from SIGTERM until workers are killed. */
+  readonly releaseGrace: number;
+  /** Seconds without a sign of life from a worker until it is killed. */
+  readonly workerSilence: number;
+  /** Seconds between two heartbeats of a run. */
+  readonly heartbeat: number;
+}
+
+export function runnerSettings(env: NodeJS.ProcessEnv = process.env): RunnerSettings {
+  return {
+    slots: whole(env, 'SLUICE_RUNNER_SLOTS', 2, 1, 64),
+    warmWorkers: whole(env, 'SLUICE_WARM_WORKERS', 1, 0, 64),
+    connectors: list(env['SLUICE_RUNNER_CONNECTORS'], ','),
+    pluginRoots: list(env['SLUICE_PLUGIN_ROOTS'] ?? process.cwd(), delimiter),
+    workerMemory: whole(env, 'SLUICE_WORKER_MEMORY_MB', 512, 64, 65_536),
+    cancelGrace: whole(env, 'SLUICE_CANCEL_GRACE_SECONDS', 30, 0, 3600),
+    releaseGrace: whole(env, 'SLUICE_RELEASE_GRACE_SECONDS', 20, 0, 3600),
+    workerSilence: whole(env, 'SLUICE_WORKER_SILENCE_SECONDS', 60, 2, 3600),
+    heartbeat: whole(env, 'SLUICE_HEARTBEAT_SECONDS', 5, 1, 60),
+  };
+}
+
+const list = (text: string | undefined, separator: string): readonly string[] =>
+  (text ?? '')
+    .split(separator)
+    .map((part) => part.trim())
+    .filter((part) => part !== '');

@@ -1,0 +1,98 @@
+/**
+ * A worker process: plain Node with the engine and plugins, nothing of the services. It works for one run or one probe, then it
+ * is done. Whatever goes wrong in here takes down this process and nothing else.
+ */
+import { reportError, type ErrorReport } from '@sluice/engine';
+import type { Json, Stream } from '@sluice/connector-sdk';
+import { openRegistry } from '@sluice/plugin-host';
+import { preload } from './worker/preload.js';
+import { check, discover } from './worker/probe.js';
+import type { FromWorker, Note, OpenOrder, Orders, ToWorker } from './worker/protocol.js';
+import { RunSide } from './worker/run-side.js';
+import { scrubJson, scrubber, type Scrub } from './worker/scrub.js';
+
+const beatEvery = 1000;
+/** The roots come as arguments: they are no secret, and there is no environment. */
+const registry = openRegistry({ roots: process.argv.slice(2) });
+const stop = new AbortController();
+let scrub: Scrub = (text) => text;
+let run: RunSide | undefined;
+let busy = 0;
+
+const send = (message: FromWorker): void => void process.send?.(message);
+const tell = (note: Note): void => {
+  if (note.kind !== 'log') return send(note);
+  const { fields, ...rest } = note;
+  send({ ...rest, message: scrub(note.message), ...(fields !== undefined && { fields: scrubJson(scrub, fields) }) });
+};
+const log = (level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, Json>>): void =>
+  tell({ kind: 'log', level, message, ...(fields !== undefined && { fields }) });
+const clean = (error: ErrorReport): ErrorReport => ({
+  ...error,
+  message: scrub(error.message),
+  ...(error.fix !== undefined && { fix: scrub(error.fix) }),
+});
+const hide = (...openings: readonly OpenOrder[]): void => {
+  scrub = scrubber(...openings.map(({ secrets }) => secrets));
+};
+
+type Work = { [K in keyof Orders]: (body: Orders[K][0]) => Promise<Orders[K][1]> };
+const probing = { registry, signal: stop.signal, log };
+const work: Work = {
+  preload: async ({ types }) => {
+    await preload(registry, types, log);
+    return null;
+  },
+  check: async ({ role, opening }) => {
+    hide(opening);
+    const findings = await check(probing, role, opening);
+    return findings.map((finding) => ({ ...finding, message: scrub(finding.message) }));
+  },
+  discover: async ({ opening }) => {
+    hide(opening);
+    const page = (streams: readonly Stream[]): void => tell({ kind: 'streams', streams });
+    return { count: await discover(probing, opening, page) };
+  },
+  begin: async (order) => {
+    hide(order.source, order.destination);
+    run = new RunSide(order, registry, stop.signal, tell);
+    return null;
+  },
+  plan: () => theRun().plan(),
+  lane: async (plan) => {
+    const answer = await theRun().lane(plan);
+    return answer.status === 'failed' ? { ...answer, error: clean(answer.error) } : answer;
+  },
+};
+function theRun(): RunSide {
+  if (run === undefined) throw new Error('no run has begun in this worker');
+  return run;
+}
+
+async function take(message: ToWorker): Promise<void> {
+  if (message.kind === 'abort') return stop.abort(new Error(message.reason));
+  const { id, kind, body } = message;
+  busy++;
+  try {
+    const value = await (work[kind] as (body: unknown) => Promise<unknown>)(body);
+    send({ kind: 'answer', id, value });
+  } catch (error) {
+    send({ kind: 'failure', id, error: clean(reportError(error)) });
+  } finally {
+    busy--;
+  }
+}
+
+/**
+ * The runner is done with us, or gone. An idle worker closes its sessions; one that is at work ends on the spot, and the servers
+ * roll back what it had not committed: nobody could tell it to stop any more.
+ */
+process.on('disconnect', () => {
+  if (busy > 0 || run === undefined) process.exit(0);
+  setTimeout(() => process.exit(0), 1000);
+  void run[Symbol.asyncDispose]().finally(() => process.exit(0));
+});
+/** Signals to the process group of a terminal are the runner's to handle: it tells us over the channel. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+process.on('message', (message: ToWorker) => void take(message));
+setInterval(() => send({ kind: 'beat' }), beatEvery);

@@ -1,0 +1,57 @@
+/** The two questions a worker answers outside of runs. */
+import { isSluiceError, type Context, type Finding, type Stream } from '@sluice/connector-sdk';
+import { readyEither, readySource, type Registry } from './open-plugin.js';
+import type { OpenOrder, Role } from './protocol.js';
+
+export interface Probing {
+  readonly registry: Registry;
+  readonly signal: AbortSignal;
+  readonly log: Context['log'];
+}
+
+/** What is wrong, worst first. A connection that cannot be made is a finding like any other. */
+export async function check(
+  { registry, signal, log }: Probing,
+  role: Role,
+  opening: OpenOrder,
+): Promise<readonly Finding[]> {
+  try {
+    await using session = await (await readyEither(registry, role, opening, log)).open(signal);
+    return await session.check();
+  } catch (error) {
+    if (!isSluiceError(error)) throw error;
+    const { code, message, fix } = error;
+    return [{ code, severity: 'error', message, ...(fix !== undefined && { fix }) }];
+  }
+}
+
+/** Most bytes of streams in one message on the bus, whose limit is 1 MiB by default. */
+const pageBytes = 512 * 1024;
+
+/** Everything a source offers, page by page. Answers how many streams there were. */
+export async function discover(
+  { registry, signal, log }: Probing,
+  opening: OpenOrder,
+  send: (streams: readonly Stream[]) => void,
+): Promise<number> {
+  await using session = await (await readySource(registry, opening, log)).open(signal);
+  const streams = await session.discover();
+  for (const page of pagesOf(streams, pageBytes)) send(page);
+  return streams.length;
+}
+
+export function* pagesOf<T>(items: readonly T[], limit: number): Generator<readonly T[]> {
+  let page: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = Buffer.byteLength(JSON.stringify(item)) + 1;
+    if (page.length > 0 && bytes + size > limit) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(item);
+    bytes += size;
+  }
+  if (page.length > 0) yield page;
+}

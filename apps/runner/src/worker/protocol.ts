@@ -1,0 +1,63 @@
+/** What a runner and its worker processes say to each other over the IPC channel ('advanced' serialization: bigint survives). */
+import type { Checkpoint, Finding, Json, Stream } from '@sluice/connector-sdk';
+import type { ErrorReport, LaneCounts, LaneEnd, LanePlan, LogLevel, Phase, StreamBinding } from '@sluice/engine';
+
+type JsonObject = { readonly [key: string]: Json };
+export type Role = 'source' | 'destination';
+/** With secrets: this channel is the only way they reach a worker. (Invariant 12) */
+export interface OpenOrder {
+  readonly type: string;
+  readonly config: JsonObject;
+  readonly secrets: JsonObject;
+}
+export interface RunOrder {
+  readonly pipelineId: string;
+  readonly mode: 'full' | 'incremental' | 'changes';
+  readonly fence: bigint;
+  readonly generation: number;
+  readonly bindings: readonly StreamBinding[] | null;
+  readonly encoding: 'auto' | 'rows';
+  readonly source: OpenOrder;
+  readonly destination: OpenOrder;
+}
+export interface PlanAnswer {
+  readonly lanes: readonly LanePlan[];
+  readonly refused: readonly { readonly stream: string; readonly error: ErrorReport }[];
+}
+export type LaneAnswer = { readonly counts: LaneCounts } & (
+  | { readonly status: LaneEnd | 'fenced' }
+  | { readonly status: 'failed'; readonly scope: 'lane' | 'run'; readonly error: ErrorReport }
+);
+/** Order -> answer. */
+export interface Orders {
+  /** Imports plugins ahead of their use: these connector types, or with none of them those of the platform itself. */
+  preload: [{ readonly types: readonly string[] }, null];
+  check: [{ readonly role: Role; readonly opening: OpenOrder }, readonly Finding[]];
+  /** Streams come before the answer, in `streams` notes. */
+  discover: [{ readonly opening: OpenOrder }, { readonly count: number }];
+  /** The run that this worker now works for. */
+  begin: [RunOrder, null];
+  /** Opens both ends, asks what there is and plans. */
+  plan: [null, PlanAnswer];
+  lane: [LanePlan, LaneAnswer];
+}
+export type OrderKind = keyof Orders;
+export type ToWorker =
+  | { readonly [K in OrderKind]: { readonly id: number; readonly kind: K; readonly body: Orders[K][0] } }[OrderKind]
+  /** Finish or roll back what is in hand. */
+  | { readonly kind: 'abort'; readonly reason: string };
+
+/** Wall clock of this machine, ms: so that parent and worker measure one trigger together. */
+export type Stage = 'opened' | 'planned' | 'first-data';
+export type Note =
+  | { readonly kind: 'beat' }
+  | { readonly kind: 'stage'; readonly stage: Stage; readonly at: number }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields?: JsonObject }
+  | { readonly kind: 'phase'; readonly stream: string; readonly phase: Phase }
+  | { readonly kind: 'counts'; readonly stream: string; readonly counts: LaneCounts; readonly committed: LaneCounts }
+  | { readonly kind: 'committed'; readonly lane: string; readonly checkpoint: Checkpoint; readonly complete: boolean }
+  | { readonly kind: 'streams'; readonly streams: readonly Stream[] };
+export type FromWorker =
+  | Note
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'failure'; readonly id: number; readonly error: ErrorReport };

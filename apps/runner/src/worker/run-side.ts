@@ -1,0 +1,128 @@
+/** The worker's side of a run: both ends, the plan, one lane after the other. */
+import { ConfigError, codes, type Json, type Stream, type WriteMode } from '@sluice/connector-sdk';
+import { Ends, LaneMeter, driveLane, planRun, reportError, type LanePlan, type Log } from '@sluice/engine';
+import { readyDestination, readySource, type Registry } from './open-plugin.js';
+import type { LaneAnswer, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
+
+type Tell = (note: Note) => void;
+interface ReadyRun {
+  readonly ends: Ends;
+  readonly writeModes: readonly WriteMode[];
+}
+
+export class RunSide implements AsyncDisposable {
+  #ready: Promise<ReadyRun> | undefined;
+  #opened = false;
+  #seenData = false;
+
+  constructor(
+    private readonly order: RunOrder,
+    private readonly registry: Registry,
+    private readonly signal: AbortSignal,
+    private readonly tell: Tell,
+  ) {}
+
+  /** Throws what opening or discovering threw; a stream that cannot be planned is in the answer. */
+  async plan(): Promise<PlanAnswer> {
+    const { ends, writeModes } = await this.#ends();
+    const { source } = await ends.both();
+    this.#stage('opened');
+    const { pipelineId, mode, bindings } = this.order;
+    if (mode === 'changes')
+      throw new ConfigError('change capture is not offered yet', {
+        code: codes.unsupported,
+        fix: 'choose full or incremental',
+      });
+    const streams = await this.#streams((only) => source.discover(only));
+    const { lanes, refused } = planRun({ pipelineId, mode, streams, bindings, writeModes });
+    this.#stage('planned');
+    return { lanes, refused: refused.map(({ stream, error }) => ({ stream, error: reportError(error, stream) })) };
+  }
+
+  /** Those that are bound, or all of them when one is not found by its id: then names and choices matter. */
+  async #streams(discover: (only?: readonly string[]) => Promise<readonly Stream[]>): Promise<readonly Stream[]> {
+    const wanted = this.order.bindings?.map(({ stream }) => stream);
+    if (wanted === undefined) return discover();
+    const found = await discover(wanted);
+    const known = new Set(found.map(({ id }) => id));
+    return wanted.every((id) => known.has(id)) ? found : discover();
+  }
+
+  async lane(plan: LanePlan): Promise<LaneAnswer> {
+    const { fence, generation } = this.order;
+    const stream = plan.request.stream.id;
+    const meter = new LaneMeter();
+    const report = (): void => this.tell({ kind: 'counts', stream, counts: meter.counts, committed: meter.committed });
+    let due = false;
+    const timer = setInterval(() => {
+      if (due) report();
+      due = false;
+    }, countsEvery);
+    try {
+      const { ends } = await this.#ends();
+      const outcome = await driveLane({
+        ends,
+        plan,
+        lane: { id: plan.id, fence, generation },
+        signal: this.signal,
+        meter,
+        listener: {
+          log: this.#log(stream),
+          phase: (phase) => this.tell({ kind: 'phase', stream, phase }),
+          moved: () => {
+            due = true;
+            if (!this.#seenData && meter.firstDataAt !== undefined) this.#firstData();
+          },
+          committed: (checkpoint, complete) => {
+            this.tell({ kind: 'committed', lane: plan.id, checkpoint, complete });
+            report();
+          },
+        },
+      });
+      if (outcome.status !== 'failed') return outcome;
+      return { ...outcome, error: reportError(outcome.error, stream) };
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ready = await this.#ready?.catch(() => undefined);
+    await ready?.ends[Symbol.asyncDispose]();
+  }
+
+  #ends(): Promise<ReadyRun> {
+    this.#ready ??= this.#makeEnds();
+    return this.#ready;
+  }
+  async #makeEnds(): Promise<ReadyRun> {
+    const { encoding, source: from, destination: to } = this.order;
+    const log = this.#log();
+    const [source, destination] = await Promise.all([
+      readySource(this.registry, from, log),
+      readyDestination(this.registry, to, log),
+    ]);
+    const offers = encoding === 'rows' ? [] : source.can.encodings;
+    const ends = new Ends({ offers, source: source.open, destination: destination.open }, this.signal);
+    return { ends, writeModes: destination.can.modes };
+  }
+
+  #log(stream?: string): Log {
+    return (level, message, fields) => {
+      const all: Record<string, Json> = { ...(stream !== undefined && { stream }), ...fields };
+      this.tell({ kind: 'log', level, message, ...(Object.keys(all).length > 0 && { fields: all }) });
+    };
+  }
+
+  #firstData(): void {
+    this.#seenData = true;
+    this.#stage('first-data');
+  }
+  #stage(stage: Stage): void {
+    if (stage === 'opened' && this.#opened) return;
+    this.#opened ||= stage === 'opened';
+    this.tell({ kind: 'stage', stage, at: Date.now() });
+  }
+}
+/** Milliseconds between two reports of a lane's counts; commits report at once. */
+const countsEvery = 250;
