@@ -65,3 +65,7 @@ export async function createGateway(backing: Backing, settings: Omit<GatewaySett
   await app.init();
   return { app, document, routes };
 }
+
+/** Listens, and gives the address. Not through Nest, which would log a taken port before the caller can say it well. */
+export const listen = ({ app }: Gateway, host: string, port: number): Promise<string> =>
+  app.getHttpAdapter().getInstance().listen({ host, port });

@@ -1,5 +1,5 @@
 import { lend, main, onStopSignal, RpcClient } from '@sluice/service';
-import { createGateway } from './gateway.js';
+import { createGateway, listen } from './gateway.js';
 import { RunLog } from './run-log.js';
 import { gatewaySettings } from './settings.js';
 
@@ -7,15 +7,17 @@ main(async () => {
   const settings = gatewaySettings();
   const lent = await lend('gateway');
   const { nats, jets, ops, logger } = lent;
-  const { app } = await createGateway(
+  const gateway = await createGateway(
     { bus: new RpcClient(nats), events: new RunLog(jets.client), ops, logger },
     settings,
   );
   const { httpHost: host } = lent.settings;
-  await app.listen(settings.port, host).catch((error: unknown) => refuse(error, `${host}:${settings.port}`));
-  logger.info({ url: await app.getUrl() }, 'gateway is up');
+  const url = await listen(gateway, host, settings.port).catch((error: unknown) =>
+    refuse(error, `${host}:${settings.port}`),
+  );
+  logger.info({ url }, 'gateway is up');
   onStopSignal(async () => {
-    await app.close();
+    await gateway.app.close();
     await nats.close();
   }, lent);
 });

@@ -3,7 +3,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { inspect } from 'node:util';
 import { Jets, Ops, RpcClient, connectNats, type Logger } from '@sluice/service';
-import { createGateway, type Gateway } from '../src/gateway.js';
+import { createGateway, listen, type Gateway } from '../src/gateway.js';
 import { RunLog } from '../src/run-log.js';
 import { authSettings } from '../src/auth/settings.js';
 import type { GatewaySettings } from '../src/settings.js';
@@ -75,8 +75,8 @@ export class Harness implements AsyncDisposable {
       { bus: new RpcClient(prefixed(nats, prefix)), events: new RunLog(jets.client), ops, logger },
       { bodyLimit: 1024 * 1024, auth: authSettings({ SLUICE_JWT_SECRET: secret }), ...settings },
     );
-    await gateway.app.listen(0, '127.0.0.1');
-    return new Harness(await gateway.app.getUrl(), gateway, catalog, nats, jets, ops, logged);
+    const url = await listen(gateway, '127.0.0.1', 0);
+    return new Harness(url, gateway, catalog, nats, jets, ops, logged);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

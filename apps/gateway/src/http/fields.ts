@@ -52,16 +52,18 @@ interface TextSpec extends Spec {
   readonly max?: number;
   /** Line breaks and tabs are fine. */
   readonly multiline?: boolean;
+  /** It may be absent, but not blank. A required one never is. */
+  readonly filled?: boolean;
 }
 export const Text = (spec: TextSpec): PropertyDecorator =>
   field(spec, { type: 'string', maxLength: spec.max ?? 255 }, (value) => wrongText(value, spec));
 
 function wrongText(
   value: unknown,
-  { max = 255, multiline = false, required = false }: Omit<TextSpec, 'label' | 'description'>,
+  { max = 255, multiline = false, required = false, filled = required }: Omit<TextSpec, 'label' | 'description'>,
 ): string | undefined {
   if (typeof value !== 'string') return 'must be a string';
-  if (required && value.trim() === '') return 'is required';
+  if (filled && value.trim() === '') return 'is required';
   if (value.length > max) return `must not be longer than ${max} characters`;
   // eslint-disable-next-line no-control-regex
   if ((multiline ? /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/ : /[\0-\x1f\x7f]/).test(value))
@@ -93,11 +95,12 @@ export const Settings = (spec: Spec): PropertyDecorator =>
     isObject(value) ? undefined : 'must be an object',
   );
 
+const emptyList = 'must name at least one; leave the field out for the default';
 /** Texts, at least one, none twice. */
 export const TextList = (spec: Spec & { readonly of?: readonly string[]; readonly max?: number }): PropertyDecorator =>
   field(spec, { type: 'array', items: { type: 'string', ...(spec.of && { enum: [...spec.of] }) } }, (value) => {
     if (!Array.isArray(value)) return 'must be a list of strings';
-    if (value.length === 0) return 'must name at least one; leave the field out for the default';
+    if (value.length === 0) return spec.required ? 'must name at least one' : emptyList;
     const wrong = value
       .map((item) => wrongText(item, { required: true, max: spec.max ?? 1000 }))
       .find((text) => text !== undefined);
@@ -148,7 +151,7 @@ export const NestedList = (spec: Spec, type: () => BodyClass): PropertyDecorator
     nesting(type, true),
     field(spec, { type: [type] as never }, (value) => {
       if (!Array.isArray(value) || !value.every(isObject)) return 'must be a list of objects';
-      return value.length > 0 ? undefined : 'must name at least one; leave the field out for the default';
+      return value.length > 0 ? undefined : emptyList;
     }),
   );
 

@@ -82,7 +82,7 @@ export async function prepareServer(
     strictTransportSecurity: false,
   });
   server.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
+    reply.header('x-request-id', request.id).header('cache-control', 'no-store');
     try {
       const late = gate.admit(request);
       if (late === undefined) return done(sizeProblem(request, limits));

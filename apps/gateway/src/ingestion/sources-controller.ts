@@ -3,10 +3,10 @@ import { ApiTags } from '@nestjs/swagger';
 import type { JsonObject, Stream } from '@sluice/messages';
 import { Asks, type Caller } from '../auth/gatekeeper.js';
 import { Bus, probeTimeout } from '../bus.js';
-import { badRequest } from '../http/failure.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
 import { requireInstalled } from '../lookup/connectors.js';
+import { endpointChange } from '../lookup/endpoint-change.js';
 import { Endpoints } from '../lookup/endpoints.js';
 import { connectorTypes } from './connector-types.js';
 import { discovered, newSource, salesforce, testedSource } from './examples.js';
@@ -116,14 +116,7 @@ export class SourcesController {
     @Id('sourceId', 'Source id') id: string,
     @Body() body: UpdateSourceRequest,
   ): Promise<SourceResponse> {
-    const { name, description, connectorType, connectionConfig } = body;
-    if (name?.trim() === '') throw badRequest('Source name is required');
-    const change = {
-      ...(name != null && { name }),
-      ...(description !== undefined && { description }),
-      ...(connectorType != null && { connectorType }),
-      ...(connectionConfig != null && { config: connectionConfig as JsonObject }),
-    };
+    const change = endpointChange(body);
     return toSource(await this.bus.call('catalog.endpoints.update', { ...caller, role, id, ...change }));
   }
 

@@ -36,7 +36,7 @@ export class CreateSourceRequest {
 }
 /** What is absent stays as it is. */
 export class UpdateSourceRequest {
-  @Text({ ...name, example: 'production-postgres-updated' })
+  @Text({ ...name, filled: true, example: 'production-postgres-updated' })
   name?: string | null;
   @Text({ ...description, example: 'Updated description' })
   description?: string | null;

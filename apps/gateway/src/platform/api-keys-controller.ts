@@ -23,7 +23,7 @@ export class CreateApiKeyRequest {
   @Text({ label: 'Key name', description: 'What it is for.', required: true, example: apiKey.name })
   name!: string;
   @TextList({
-    label: 'Permissions',
+    label: 'Permission list',
     description: 'What it may do.',
     required: true,
     of: permissions,

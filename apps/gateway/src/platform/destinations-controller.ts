@@ -3,10 +3,10 @@ import { ApiTags } from '@nestjs/swagger';
 import type { JsonObject } from '@sluice/messages';
 import { Asks, type Caller } from '../auth/gatekeeper.js';
 import { Bus, probeTimeout } from '../bus.js';
-import { badRequest } from '../http/failure.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
 import { requireInstalled } from '../lookup/connectors.js';
+import { endpointChange } from '../lookup/endpoint-change.js';
 import { Endpoints } from '../lookup/endpoints.js';
 import {
   CreateDestinationRequest,
@@ -99,14 +99,7 @@ export class DestinationsController {
     @Id('destinationId', 'Destination id') id: string,
     @Body() body: UpdateDestinationRequest,
   ): Promise<DestinationResponse> {
-    const { name, description, connectorType, connectionConfig } = body;
-    if (name?.trim() === '') throw badRequest('Destination name is required');
-    const change = {
-      ...(name != null && { name }),
-      ...(description !== undefined && { description }),
-      ...(connectorType != null && { connectorType }),
-      ...(connectionConfig != null && { config: connectionConfig as JsonObject }),
-    };
+    const change = endpointChange(body);
     return toDestination(await this.bus.call('catalog.endpoints.update', { ...caller, role, id, ...change }));
   }
 

@@ -43,7 +43,7 @@ export class CreateDestinationRequest {
 }
 /** What is absent stays as it is. */
 export class UpdateDestinationRequest {
-  @Text(name)
+  @Text({ ...name, filled: true })
   name?: string | null;
   @Text(description)
   description?: string | null;

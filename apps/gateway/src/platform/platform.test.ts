@@ -146,12 +146,12 @@ describe("the platform's own resources", () => {
     });
 
     test.each([
-      [{}, 'Key name is required; Permissions is required'],
+      [{}, 'Key name is required; Permission list is required'],
       [
         { name: 'x', permissions: ['root'] },
-        'Permissions must be of data:ingestion:read, data:ingestion:manage, admin',
+        'Permission list must be of data:ingestion:read, data:ingestion:manage, admin',
       ],
-      [{ name: 'x', permissions: [] }, 'Permissions must name at least one; leave the field out for the default'],
+      [{ name: 'x', permissions: [] }, 'Permission list must name at least one'],
       [
         { name: 'x', permissions: ['admin'], expiresAt: 'tomorrow' },
         'Expiry must be a moment such as 2030-01-31T00:00:00Z',

@@ -141,6 +141,18 @@ describe('the events of a sync', () => {
     ]);
   });
 
+  test('who resumes in the second attempt is not told of the first again', async () => {
+    const second = api.catalog.addRun(connectionId, { status: 'running', attempt: 2 });
+    const first = api.catalog.addRun(connectionId, { status: 'failed', error: lost, nextId: second.id });
+    await progress(first, 1);
+    await say(first, { kind: 'finished', ...counts, outcome: { status: 'failed', error: lost } });
+    const seen = await progress(second, 2);
+    const places = [await progress(second, 3), await done(second)];
+    const stream = await follow(first.id, { 'last-event-id': String(seen) });
+    await stream.ended;
+    expect(stream.messages.map(({ id }) => Number(id))).toEqual(places);
+  });
+
   test('a failure that nothing follows is the end, with its reason', async () => {
     const run = api.catalog.addRun(connectionId, { status: 'failed' });
     const error = { class: 'config', code: 'permission', message: 'may not read', fix: 'GRANT SELECT' } as const;

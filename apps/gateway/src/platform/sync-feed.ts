@@ -16,6 +16,8 @@ export interface FeedSources {
 /** How long to wait for the next attempt after one that can be tried again, in ms. */
 const grace = 3000;
 const between = 250;
+/** Seconds of silence between two looks at what the catalog says. */
+const askEvery = 3;
 
 /** Past and coming messages with a place after `afterSeq`; ends after 'finished', the last word on the sync. */
 export async function* feedOf(
@@ -38,7 +40,9 @@ export async function* feedOf(
     if (ending === undefined) return;
     seq = ending.seq ?? seq;
     run = await successor(sources.bus, run, ending, signal);
-    yield run === undefined ? finished(ending) : attemptFailed(ending, run);
+    if (run === undefined) yield finished(ending);
+    // Who resumes beyond the end of this attempt has been told of it before.
+    else if (ending.seq !== undefined || afterSeq === 0) yield attemptFailed(ending, run);
   }
 }
 
@@ -53,8 +57,10 @@ async function* attempt(
   afterSeq: number,
   signal: AbortSignal,
 ): AsyncGenerator<FeedMessage | Ending> {
+  let quiet = 0;
   for await (const logged of events.read(id, afterSeq, signal)) {
     if (logged === undefined) {
+      if (quiet++ % askEvery !== 0) continue;
       const run = await bus.call('catalog.runs.get', { tenantId, id });
       if (!isOver(run)) continue;
       return yield {
