@@ -28,21 +28,20 @@ interface Done {
 
 const runScenario = async (scenario: Scenario, stand: Stand, machine: Machine): Promise<Done> => {
   const at = new Date();
+  const { options, work, tools } = stand;
   say(`\n${scenario.id}: ${scenario.title}`);
   try {
     const outcome = await scenario.run(stand);
     const verdicts = judge(scenario.id, outcome.figures);
-    print(`\n## ${scenario.title}\n\n${outcome.table}\n`);
+    print(work.scrub(`\n## ${scenario.title}\n\n${outcome.table}\n`));
     for (const note of outcome.notes) print(`- ${note}`);
     for (const verdict of verdicts) print(`- ${verdictLine(verdict)}`);
-    const folder = stand.options.results ?? join(workspace, 'tools/bench/results');
-    const versions = stand.tools.versions;
-    say(
-      `raw data: ${writeResult(folder, { scenario, outcome, verdicts, machine, versions, options: stand.options, at })}`,
-    );
-    return { verdicts, failures: outcome.failures.map((failure) => `${scenario.id}: ${failure}`) };
+    const folder = options.results ?? join(workspace, 'tools/bench/results');
+    const report = { scenario, outcome, verdicts, machine, versions: tools.versions, options, at, scrub: work.scrub };
+    say(`raw data: ${writeResult(folder, report)}`);
+    return { verdicts, failures: outcome.failures.map((failure) => work.scrub(`${scenario.id}: ${failure}`)) };
   } catch (error) {
-    const failure = `${scenario.id}: ${error instanceof Error ? error.message : String(error)}`;
+    const failure = work.scrub(`${scenario.id}: ${error instanceof Error ? error.message : String(error)}`);
     say(`FAILED ${failure}`);
     return { verdicts: judge(scenario.id, {}), failures: [failure] };
   }

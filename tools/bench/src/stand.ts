@@ -50,7 +50,7 @@ export const openStand = async (options: Options, say: Say, signal: AbortSignal)
   });
   return {
     options,
-    say,
+    say: (line) => say(work.scrub(line)),
     work,
     tools,
     signal,

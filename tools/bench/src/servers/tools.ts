@@ -1,7 +1,7 @@
 /** The programs of the comparison: found in the system, or fetched as Debian packages into the work folder. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { localTool, type Say } from '../local-tools.js';
 import type { WorkFolder } from './work-folder.js';
 
@@ -51,7 +51,8 @@ const libraryFolders = (root: string): string[] => {
 
 const versionLine = (file: string, env: NodeJS.ProcessEnv): string => {
   const { stdout, stderr } = spawnSync(file, ['--version'], { env, encoding: 'utf8', timeout: 20_000 });
-  return (stdout || stderr || '').trim().split('\n')[0] ?? '';
+  const [line = ''] = (stdout || stderr || '').trim().split('\n');
+  return line.replace(file, basename(file)).trim();
 };
 
 const describe = (root: string): Tools | undefined => {

@@ -12,6 +12,8 @@ export interface WorkFolder {
   folder(name: string): string;
   /** Writes a file that only we can read, and answers its path. */
   secretFile(name: string, text: string): string;
+  /** Takes the password and this machine's path out of a text that others will read. */
+  scrub(text: string): string;
 }
 
 /** @param chosen default: `bench` in the data directory, or the nearest place that the database user can reach */
@@ -37,5 +39,7 @@ export const openWorkFolder = async (chosen: string | undefined): Promise<WorkFo
   };
   const kept = join(path, 'secrets', 'password');
   if (!existsSync(kept)) secretFile('password', randomBytes(18).toString('base64url'));
-  return { path, password: readFileSync(kept, 'utf8'), folder, secretFile };
+  const password = readFileSync(kept, 'utf8');
+  const scrub = (text: string): string => text.replaceAll(password, '***').replaceAll(path, 'WORK');
+  return { path, password, folder, secretFile, scrub };
 };
