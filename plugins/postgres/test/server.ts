@@ -16,6 +16,8 @@ import { type DestinationConfig, type SourceConfig, destinationConfig, sourceCon
 import { openDestination } from '../src/destination/session.js';
 import { openSource } from '../src/source/session.js';
 
+jest.setTimeout(60_000); // a busy machine is no failure
+
 export function serverUrl(): URL {
   const url = process.env['SLUICE_TEST_POSTGRES_URL'];
   if (!url) throw new Error('SLUICE_TEST_POSTGRES_URL is not set: these tests need the URL of a PostgreSQL superuser.');

@@ -73,6 +73,16 @@ export class Loader {
     return { rows: rows.length, bytes: bytes.length };
   }
 
+  /** Loads text that is all there, by the COPY statement `sql`. Answers bytes. */
+  async text(sql: string, bytes: Uint8Array, rows: number, prepared: Prepared): Promise<number> {
+    await this.finish();
+    const copy = await this.#start(sql);
+    await copy.write(bytes);
+    const loaded = await copy.end();
+    if (loaded !== rows) throw rowsLost(prepared, rows, loaded); // Invariant 6
+    return bytes.length;
+  }
+
   /** Ends the COPY that batches of rows share, if there is one. Its errors name its own stream, whoever called. */
   async finish(): Promise<void> {
     const rows = this.#rows;
@@ -98,7 +108,11 @@ export class Loader {
 
   async #copy({ stage, columns }: Prepared, format: string): Promise<CopyIn> {
     const names = columns.map(({ column }) => quote(column.name)).join(', ');
-    const copy = new CopyIn(`COPY ${stage} (${names}) FROM STDIN (${format})`);
+    return await this.#start(`COPY ${stage} (${names}) FROM STDIN (${format})`);
+  }
+
+  async #start(sql: string): Promise<CopyIn> {
+    const copy = new CopyIn(sql);
     this.#client.query(copy);
     await copy.start();
     return copy;
@@ -113,7 +127,8 @@ function encoderFor({ columns }: Prepared): { encoding: Encoding; encoder: Encod
     : { encoding: 'copy-text/1', encoder: textEncoder(columns.map(writer)) };
 }
 
-function writer({ column, type }: PreparedColumn): (value: NonNullable<Value>) => string {
+/** The text of one column's values, as its stage takes them. */
+export function writer({ column, type }: PreparedColumn): (value: NonNullable<Value>) => string {
   if (!type.array) return fieldWriter(column);
   return (value) => escapeField(arrayLiteral(String(value), type.builtin.type === 'json'));
 }

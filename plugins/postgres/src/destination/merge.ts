@@ -21,18 +21,23 @@ export const valueList = ({ columns }: Pick<Prepared, 'columns'>): string =>
   columns.map(({ column, cast }) => quote(column.name) + (cast === undefined ? '' : `::${cast}`)).join(', ');
 
 /** OVERRIDING SYSTEM VALUE: a key that the target would count by itself comes from the source here. */
-const insert = (prepared: Prepared): string =>
-  `INSERT INTO ${quote(...prepared.path)} (${columnList(prepared)}) OVERRIDING SYSTEM VALUE SELECT ${valueList(prepared)}`;
+export const insertInto = (prepared: Prepared): string =>
+  `INSERT INTO ${quote(...prepared.path)} (${columnList(prepared)}) OVERRIDING SYSTEM VALUE`;
 
-const appendSql = (prepared: Prepared): string => `${insert(prepared)} FROM ${prepared.stage}`;
+const appendSql = (prepared: Prepared): string =>
+  `${insertInto(prepared)} SELECT ${valueList(prepared)} FROM ${prepared.stage}`;
 
 /** Of several rows with one key the last staged wins: a stage is only ever appended to, so its order is that of ctid. */
 function upsertSql(prepared: Prepared): string {
   const key = prepared.target.key.map((name) => quote(name)).join(', ');
-  const others = prepared.columns
-    .map(({ column }) => column.name)
-    .filter((name) => !prepared.target.key.includes(name));
   const latest = `(SELECT DISTINCT ON (${key}) * FROM ${prepared.stage} ORDER BY ${key}, ctid DESC) AS latest`;
+  return `${insertInto(prepared)} SELECT ${valueList(prepared)} FROM ${latest} ${conflictClause(prepared)}`;
+}
+
+/** A row whose key is there already takes the place of the old one. */
+export function conflictClause({ columns, target }: Prepared): string {
+  const others = columns.map(({ column }) => column.name).filter((name) => !target.key.includes(name));
   const assign = others.map((name) => `${quote(name)} = excluded.${quote(name)}`).join(', ');
-  return `${insert(prepared)} FROM ${latest} ON CONFLICT (${key}) DO ${assign === '' ? 'NOTHING' : `UPDATE SET ${assign}`}`;
+  const key = target.key.map((name) => quote(name)).join(', ');
+  return `ON CONFLICT (${key}) DO ${assign === '' ? 'NOTHING' : `UPDATE SET ${assign}`}`;
 }

@@ -4,6 +4,7 @@ import { ownPrefix, shadowName } from '@sluice/sql';
 import type { Client } from 'pg';
 import { literal, quote } from '../names.js';
 import { type Native, holds, renderNative, targetType } from '../types.js';
+import { type StagedChanges, reshapeChanges } from './changes.js';
 import type { Destination } from './session.js';
 import { type TargetColumn, type TargetTable, sameSet, targetTable } from './shape.js';
 
@@ -20,9 +21,11 @@ export interface Prepared {
   /** Mode 'replace' only. */
   readonly shadow?: { readonly name: string };
   /** Statements on the target that wait for the commit, as `write` holds no lock on it. */
-  readonly pending: readonly string[];
+  pending: readonly string[];
   /** Rows in the stage that no commit has taken yet. */
   staged: number;
+  /** Changes that no commit has taken yet, once there were any. */
+  changes?: StagedChanges;
 }
 export interface PreparedColumn {
   readonly column: Column;
@@ -55,7 +58,10 @@ export async function prepare(
     target.mode === 'replace'
       ? await prepareShadow(destination, plan)
       : await prepareTarget(destination, plan, before, inTransaction);
-  return { prepared: { ...made.prepared, staged: before?.staged ?? 0 }, ran: [...ran, ...made.ran] };
+  const changes = before?.changes;
+  if (changes) await run(connection.client, reshapeChanges(changes, plan));
+  const prepared = { ...made.prepared, staged: before?.staged ?? 0, ...(changes ? { changes } : {}) };
+  return { prepared, ran: [...ran, ...made.ran] };
 }
 
 interface Plan {
@@ -66,7 +72,7 @@ interface Plan {
   readonly columns: readonly PreparedColumn[];
 }
 interface Made {
-  readonly prepared: Omit<Prepared, 'staged'>;
+  readonly prepared: Omit<Prepared, 'staged' | 'changes'>;
   readonly ran: readonly string[];
 }
 
@@ -157,7 +163,7 @@ async function prepareTarget(
   const drop = before && !before.shadow ? [`DROP TABLE ${before.stage}`] : [];
   if (!inTransaction) await runIndexing(client, changes, plan);
   await run(client, [...make, ...move, ...drop]);
-  const pending = inTransaction ? [...(before?.pending ?? []), ...changes] : [];
+  const pending = inTransaction ? [...new Set([...(before?.pending ?? []), ...changes])] : [];
   return { prepared: { stream, target, path, columns: columns.map(cast), stage, pending }, ran: changes };
 }
 

@@ -1,5 +1,6 @@
 /** An open PostgreSQL destination: one connection, one lane, and at most one open transaction, which holds what is staged. */
 import {
+  type Change,
   type Checkpoint,
   type Context,
   type Data,
@@ -7,6 +8,8 @@ import {
   type DestinationSession,
   type Encoding,
   type Lane,
+  type RawData,
+  type RowData,
   type Stream,
   type Target,
   type Written,
@@ -16,6 +19,7 @@ import type { DestinationConfig } from '../config.js';
 import { type Connection, connect, disconnect } from '../connect.js';
 import { mapError, mapped } from '../errors.js';
 import { checkDestination } from './check.js';
+import { publishChanges, stageChanges } from './changes.js';
 import { Checkpoints } from './checkpoints.js';
 import { Loader } from './load.js';
 import { publish } from './merge.js';
@@ -85,14 +89,10 @@ class Session implements DestinationSession {
   }
 
   async write(data: Data): Promise<Written> {
-    if (data.kind === 'changes') {
-      const stream = data.changes[0]?.stream ?? '';
-      throw new DataError('This version of the PostgreSQL destination takes no changes.', {
-        stream,
-        code: codes.unsupported,
-      });
-    }
+    if (data.kind === 'changes') return this.#writeChanges(data.changes);
     const prepared = this.#requirePrepared(data.stream);
+    // Behind changes that wait, rows are changes too: what comes later wins. (Invariant 8)
+    if (prepared.changes && prepared.changes.groups > 0) return this.#writeBehindChanges(data);
     try {
       await this.#begin();
       const written = await (data.kind === 'raw'
@@ -103,6 +103,35 @@ class Session implements DestinationSession {
     } catch (error) {
       throw await this.#tear(error, data.stream);
     }
+  }
+
+  #writeBehindChanges(data: RawData | RowData): Promise<Written> {
+    const { stream } = data;
+    if (data.kind === 'rows') return this.#writeChanges(data.rows.map((after) => ({ op: 'insert', stream, after })));
+    throw new DataError(`Bytes of ${stream} cannot follow its changes before a commit.`, {
+      stream,
+      code: codes.unsupported,
+    });
+  }
+
+  async #writeChanges(changes: readonly Change[]): Promise<Written> {
+    const byStream = new Map<string, Change[]>();
+    for (const change of changes) {
+      const list = byStream.get(change.stream);
+      if (list) list.push(change);
+      else byStream.set(change.stream, [change]);
+    }
+    let bytes = 0;
+    for (const [stream, list] of byStream) {
+      const prepared = this.#requirePrepared(stream);
+      try {
+        await this.#begin();
+        bytes += await stageChanges(this.#destination.connection.client, this.#loader, prepared, list);
+      } catch (error) {
+        throw await this.#tear(error, stream);
+      }
+    }
+    return { rows: changes.length, bytes };
   }
 
   async commit(checkpoint: Checkpoint, complete?: string): Promise<void> {
@@ -118,6 +147,7 @@ class Session implements DestinationSession {
       for (const prepared of this.#prepared.values()) {
         current = prepared.stream.id;
         await publish(this.#destination.connection.client, prepared);
+        await publishChanges(this.#destination.connection.client, prepared);
       }
       if (swapped?.shadow) {
         await swap(this.#destination, swapped); // Invariant 5
@@ -125,7 +155,7 @@ class Session implements DestinationSession {
       }
       await this.#destination.connection.client.query('COMMIT'); // Invariant 1
       this.#inTransaction = false;
-      for (const prepared of this.#prepared.values()) prepared.staged = 0;
+      for (const prepared of this.#prepared.values()) Object.assign(prepared, { staged: 0, pending: [] });
     } catch (error) {
       throw await this.#tear(error, current);
     }
