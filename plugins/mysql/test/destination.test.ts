@@ -5,10 +5,11 @@ import {
   type Row,
   type Stream,
   isSluiceError,
+  streamId,
 } from '@sluice/connector-sdk';
 import { csv1 } from '@sluice/encodings';
 import { Link } from '../src/link.js';
-import { Lab, laneOf, servers, targetOf } from './lab.js';
+import { Lab, full, laneOf, readOut, servers, targetOf } from './lab.js';
 
 const col = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
   name,
@@ -413,9 +414,13 @@ describe.each(servers)('destination, %s', (name, url) => {
         await session.commit({ v: 1 }, mode === 'replace' ? stream.id : undefined);
         if (mode === 'append') await lab.sql(`DROP TABLE \`${table.replaceAll('`', '``')}\``);
       }
-      expect(await lab.sql(`SELECT * FROM \`${table.replaceAll('`', '``')}\``)).toEqual([
-        names.map((_, i) => String(i)),
-      ]);
+      const cells = names.map((each, i) => `\`${each.replaceAll('`', '``')}\` AS c${i}`).join(', ');
+      const stored = await lab.sql(`SELECT ${cells} FROM \`${table.replaceAll('`', '``')}\``);
+      expect(stored).toEqual([names.map((_, i) => String(i))]);
+      const from = await lab.source();
+      const [found] = await from.discover([streamId([lab.database, table])]);
+      expect(found?.columns.map((column) => column.name)).toEqual(names);
+      expect((await readOut(from, [full(found!)])).rows).toEqual([names.map((_, i) => String(i))]);
       await session[Symbol.asyncDispose]();
     }
     expect(await lab.tables()).toEqual(expect.arrayContaining(['canary', ...names]));

@@ -19,6 +19,9 @@ import { destinationConfig, sourceConfig } from '../src/config.js';
 import { destination } from '../src/destination/destination.js';
 import { source } from '../src/source/source.js';
 
+/** Jest takes a timeout from the root configuration only, not from a project's. */
+jest.setTimeout(60_000);
+
 const mariadb = process.env['SLUICE_TEST_MARIADB_URL'];
 if (mariadb === undefined) {
   throw new Error(
@@ -114,8 +117,14 @@ export class Lab {
     return rows.map((row) => row[0]!).toSorted();
   }
 
+  /** Closes every session; a server allows few connections. */
+  async tidy(): Promise<void> {
+    for (const session of this.#sessions.splice(0))
+      await Promise.resolve(session[Symbol.asyncDispose]()).catch(() => undefined);
+  }
+
   async close(): Promise<void> {
-    for (const session of this.#sessions) await session[Symbol.asyncDispose]().catch(() => undefined);
+    await this.tidy();
     await this.sql(`DROP DATABASE IF EXISTS ${this.database}`);
     await this.admin.end();
   }

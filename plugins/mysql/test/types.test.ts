@@ -119,6 +119,7 @@ describe.each(servers)('types, by value, %s', (name, url) => {
     await lab.sql(`INSERT INTO types (id, ${names.join(', ')}) VALUES (1, ${all.map((each) => each[2]).join(', ')})`);
     [stream] = (await (await lab.source()).discover([`${lab.database}.types`])) as [Stream];
   });
+  afterEach(() => lab.tidy());
   afterAll(() => lab.close());
 
   test('each is the logical type that the README says', () => {

@@ -155,6 +155,7 @@ class MySqlDestination implements DestinationSession {
       recorded,
       before,
     });
+    this.#retire(stream.id);
     this.#fillings.set(stream.id, filling);
     const listed = recorded.some((shadow) => shadow.stream === stream.id && shadow.copy >= filling.shadow.copy);
     // A copy made in mid window is recorded with the window's commit: until then it is not the one to go on from.
@@ -180,9 +181,17 @@ class MySqlDestination implements DestinationSession {
       path: this.#path(target),
       name,
     });
-    if (before !== undefined && before.rows > 0) this.#earlier.push(before);
+    this.#retire(stream.id);
+    this.#fillings.delete(stream.id);
     this.#stages.set(stream.id, stage);
     return statements;
+  }
+
+  /** The stream takes another shape or mode: what is staged in the old one still goes with the next commit. */
+  #retire(stream: string): void {
+    const stage = this.#stages.get(stream);
+    if (stage !== undefined && stage.rows > 0) this.#earlier.push(stage);
+    this.#stages.delete(stream);
   }
 
   #path({ table }: Target): readonly string[] {
