@@ -26,7 +26,9 @@ async function startCatalog(
   const rewrapped = await rewrapSecrets(db, keyRing);
   if (rewrapped > 0) logger.info({ rewrapped }, 'secrets were wrapped with the current key');
   if (settings.bootstrapFile !== undefined) await bootstrap(db, settings.bootstrapFile);
-  const connectors = await installedConnectors(settings.pluginRoots);
+  const connectors = installedConnectors(settings.pluginRoots, ({ package: name, reason }) =>
+    logger.warn({ package: name, reason }, 'a plugin was refused'),
+  );
   const repair = async (): Promise<void> => void (await Jets.open(nats));
   const publish = (subject: string): void => nats.publish(subject);
   const catalog = openCatalog({ ...settings, db, connectors, rpc, jets, repair, publish, logger });

@@ -99,8 +99,9 @@ async function failUnstarted(db: Database, runId: string, error: unknown): Promi
   };
   await db.run((em) =>
     em.query(
-      `UPDATE run SET status = 'failed', settled = true, phase = 'done', error = $2, started_at = coalesce(started_at, now()),
-         finished_at = now() WHERE id = $1 AND status = 'pending'`,
+      `WITH failed AS (UPDATE run SET status = 'failed', settled = true, phase = 'done', error = $2,
+         started_at = coalesce(started_at, now()), finished_at = now() WHERE id = $1 AND status = 'pending' RETURNING *)
+       UPDATE pipeline p SET status = 'error' FROM failed f WHERE p.tenant_id = f.tenant_id AND p.id = f.pipeline_id`,
       [runId, JSON.stringify(failure)],
     ),
   );

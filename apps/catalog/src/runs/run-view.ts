@@ -102,6 +102,7 @@ export function runView(row: ViewRow): RunView {
     rowsRejected: row.rows_rejected,
     bytes: row.bytes,
     error: isOver ? shown.error : null,
+    ...(!row.own.settled && { retrying: true }),
     cancelRequestedAt: jsonTime(shown.cancel_requested_at),
     createdAt: row.created_at.toISOString(),
     startedAt: iso(row.started_at),

@@ -1,0 +1,73 @@
+/** Connectors out of the plugins that are installed under some folders. */
+import { codes, isSluiceError, type DestinationPlugin, type SourcePlugin } from '@sluice/connector-sdk';
+import type { ConnectorView, JsonObject } from '@sluice/messages';
+import {
+  configSchemaOf,
+  joinSecrets,
+  openRegistry,
+  splitSecrets,
+  validateConfig,
+  type PluginInfo,
+  type Refusal,
+  type Registry,
+} from '@sluice/plugin-host';
+import { unknownConnector, type Connector, type Connectors, type Role } from './connectors.js';
+
+/** Looks through the folders once; plugins are imported when they are first asked for. `refused` hears of those that cannot be used. */
+export function installedConnectors(
+  roots: readonly string[],
+  refused: (refusal: Refusal) => void = () => undefined,
+): Connectors {
+  const registry = openRegistry({ roots });
+  const known = new Map<string, Promise<Connector>>();
+  let listed: Promise<readonly ConnectorView[]> | undefined;
+  const list = (): Promise<readonly ConnectorView[]> =>
+    (listed ??= registry.list().then(({ plugins, refusals }) => {
+      refusals.forEach(refused);
+      return plugins.map(viewOf);
+    }));
+  return {
+    list,
+    async find(role, type) {
+      const key = `${role} ${type}`;
+      const found = known.get(key) ?? resolve(registry, role, type);
+      known.set(key, found);
+      try {
+        return await found;
+      } catch (error) {
+        known.delete(key);
+        if (isSluiceError(error) && error.code === codes.noSuchConnector)
+          throw unknownConnector(role, type, await list());
+        throw error;
+      }
+    },
+  };
+}
+
+async function resolve(registry: Registry, role: Role, type: string): Promise<Connector> {
+  if (role === 'destination') return connectorOf(type, (await registry.destination(type)).plugin, []);
+  const { plugin } = await registry.source(type);
+  return connectorOf(type, plugin, plugin.can.modes);
+}
+
+function connectorOf(type: string, plugin: SourcePlugin | DestinationPlugin, modes: Connector['modes']): Connector {
+  const schema = configSchemaOf(plugin) as JsonObject;
+  return {
+    type,
+    modes,
+    schema,
+    validate: async (config) => void (await validateConfig(plugin, config)),
+    split: (config) => splitSecrets(schema, config),
+    join: joinSecrets,
+  };
+}
+
+const viewOf = ({ id, kind, title, variants, can, configSchema }: PluginInfo): ConnectorView => ({
+  type: id,
+  pluginId: id,
+  role: kind,
+  title,
+  variants: variants.map(({ name, ...words }) => ({ type: name, ...words })),
+  capabilities: can as unknown as JsonObject,
+  configSchema: configSchema as JsonObject,
+});
