@@ -83,6 +83,8 @@ export class FakeCatalog implements AsyncDisposable {
   readonly configs = new Map<string, unknown>();
   readonly pipelines = new Map<string, Mutable<PipelineView>>();
   readonly runs = new Map<string, Mutable<RunView>>();
+  /** Failed attempts of which it is not decided yet whether another one follows. */
+  readonly unsettled = new Set<string>();
   readonly runStreams = new Map<string, readonly RunStreamView[]>();
   readonly keys = new Map<string, Key>();
   streams: readonly Stream[] = [];
@@ -194,6 +196,26 @@ export class FakeCatalog implements AsyncDisposable {
       bindings,
       options,
     };
+  }
+
+  #chain(first: RunView): RunView[] {
+    const next = first.nextId === null ? undefined : this.runs.get(first.nextId);
+    return next === undefined ? [first] : [first, ...this.#chain(next)];
+  }
+  /** The first attempt is shown as its chain stands; counts are always the chain's sums. */
+  #shown(run: RunView): RunView {
+    const chain = this.#chain(this.runs.get(run.rootId) ?? run);
+    const sum = (of: (one: RunView) => number): number => chain.reduce((total, one) => total + of(one), 0);
+    const counts = {
+      rowsRead: sum((one) => one.rowsRead),
+      rowsWritten: sum((one) => one.rowsWritten),
+      rowsRejected: sum((one) => one.rowsRejected),
+      bytes: sum((one) => one.bytes),
+    };
+    if (run.attempt > 1) return { ...run, ...counts };
+    const { id, status, error, finishedAt, phase } = chain.at(-1) ?? run;
+    if (this.unsettled.has(id)) return { ...run, ...counts, status: 'running', error: null, finishedAt: null };
+    return { ...run, ...counts, status, error, finishedAt, phase };
   }
 
   addRun(pipelineId: string, over: Partial<RunView> = {}): Mutable<RunView> {
@@ -320,23 +342,24 @@ export class FakeCatalog implements AsyncDisposable {
       if (this.#active(id)) throw conflict('run-active', 'a sync of this connection is running already');
       return this.addRun(id);
     },
-    'catalog.runs.get': ({ tenantId, id }) => this.#owned(this.runs, 'Sync', tenantId, id),
+    'catalog.runs.get': ({ tenantId, id }) => this.#shown(this.#owned(this.runs, 'Sync', tenantId, id)),
     'catalog.runs.streams': ({ tenantId, id }) => {
       this.#owned(this.runs, 'Sync', tenantId, id);
       return this.runStreams.get(id) ?? [];
     },
     'catalog.runs.list': ({ tenantId, pipelineId, page, size, sort, descending }) => {
       const mine = [...this.runs.values()].filter(
-        (one) => one.tenantId === tenantId && (pipelineId ?? one.pipelineId) === one.pipelineId,
+        (one) => one.tenantId === tenantId && one.attempt === 1 && (pipelineId ?? one.pipelineId) === one.pipelineId,
       );
       const sign = descending ? -1 : 1;
       mine.sort(
         (a, b) => sign * (sort === 'rowsWritten' ? a[sort] - b[sort] : String(a[sort]).localeCompare(String(b[sort]))),
       );
-      return { items: mine.slice(page * size, (page + 1) * size), total: mine.length };
+      return { items: mine.slice(page * size, (page + 1) * size).map((one) => this.#shown(one)), total: mine.length };
     },
     'catalog.runs.cancel': ({ tenantId, id }) => {
-      const run = this.#owned(this.runs, 'Sync', tenantId, id);
+      const asked = this.#owned(this.runs, 'Sync', tenantId, id);
+      const run: Mutable<RunView> = this.#chain(asked).at(-1) ?? asked;
       if (!['pending', 'running', 'cancelling'].includes(run.status))
         throw conflict('run-over', 'the sync is not running any more');
       run.status = 'cancelling';

@@ -123,8 +123,6 @@ export interface RunView extends ById, Counts {
   readonly phase: string;
   readonly estimatedRows: number | null;
   readonly error: RunError | null;
-  /** True while this attempt is over and another one is sure to follow: the chain is not over, though `nextId` is null. */
-  readonly retrying?: boolean;
   readonly cancelRequestedAt: string | null;
   readonly createdAt: string;
   readonly startedAt: string | null;

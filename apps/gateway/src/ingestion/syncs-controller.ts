@@ -4,7 +4,6 @@ import { Asks, type Caller } from '../auth/gatekeeper.js';
 import { Bus } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
-import { chainOf, followed } from '../lookup/chain.js';
 import { connection, finishedSync, startedSync, syncPage } from './examples.js';
 import { SyncPage, SyncResponse } from './syncs-dto.js';
 import { toPage, toSync } from './syncs-mapper.js';
@@ -40,8 +39,7 @@ export class SyncsController {
     answer: { status: 202, description: 'The sync has been taken on.', type: SyncResponse, example: startedSync },
   })
   async trigger(@Asks() caller: Caller, @Id('connectionId', 'Connection id') id: string): Promise<SyncResponse> {
-    const run = await this.bus.call('scheduler.runs.trigger', { ...caller, id });
-    return toSync({ first: run, last: run });
+    return toSync(await this.bus.call('scheduler.runs.trigger', { ...caller, id }));
   }
 
   @Post(':syncId/cancel')
@@ -54,8 +52,7 @@ export class SyncsController {
     answer: { status: 204, description: 'It has been asked to stop.' },
   })
   async cancel(@Asks() caller: Caller, @Id('syncId', 'Sync id') id: string): Promise<void> {
-    const { last } = await chainOf(this.bus, { tenantId: caller.tenantId, id });
-    await this.bus.call('catalog.runs.cancel', { ...caller, id: last.id });
+    await this.bus.call('catalog.runs.cancel', { ...caller, id });
   }
 
   @Get(':syncId')
@@ -68,7 +65,7 @@ export class SyncsController {
     answer: { status: 200, description: 'The sync.', type: SyncResponse, example: finishedSync },
   })
   async get(@Asks() { tenantId }: Caller, @Id('syncId', 'Sync id') id: string): Promise<SyncResponse> {
-    return toSync(await chainOf(this.bus, { tenantId, id }));
+    return toSync(await this.bus.call('catalog.runs.get', { tenantId, id }));
   }
 
   @Get()
@@ -102,8 +99,6 @@ export class SyncsController {
   })
   async list(@Asks() { tenantId }: Caller, @Query() raw: Record<string, unknown>): Promise<SyncPage> {
     const query = toQuery(raw);
-    const page = await this.bus.call('catalog.runs.list', { tenantId, ...query });
-    const chains = await Promise.all(page.items.map((run) => followed(this.bus, run)));
-    return toPage(chains, page, query.page, query.size);
+    return toPage(await this.bus.call('catalog.runs.list', { tenantId, ...query }), query.page, query.size);
   }
 }

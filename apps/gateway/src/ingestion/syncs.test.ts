@@ -88,8 +88,9 @@ describe('syncs', () => {
   });
 
   test('S1-15 a cancel by the first id reaches the attempt that runs now', async () => {
-    const second = api.catalog.addRun(connectionId, { status: 'running', attempt: 2 });
-    const first = api.catalog.addRun(connectionId, { status: 'failed', nextId: second.id });
+    const first = api.catalog.addRun(connectionId, { status: 'failed' });
+    const second = api.catalog.addRun(connectionId, { status: 'running', attempt: 2, rootId: first.id });
+    first.nextId = second.id;
     expect((await api.post(`${path}/${first.id}/cancel`)).status).toBe(204);
     expect(second.status).toBe('cancelling');
   });
@@ -140,15 +141,6 @@ describe('syncs', () => {
       },
       { status: 'FAILED', errorMessage: 'may not read; to fix it: GRANT SELECT', completedAt: '2024-03-15T10:18:30Z' },
     ],
-    [
-      {
-        status: 'failed',
-        retrying: true,
-        ...times,
-        error: { class: 'transient', code: 'connection-lost', message: 'lost' },
-      },
-      { status: 'RUNNING', completedAt: null, durationMs: null },
-    ],
   ] as const)('S1-16 %j', async (run, expected) => {
     const { id } = api.catalog.addRun(connectionId, run);
     const { body } = await api.get(`${path}/${id}`);
@@ -157,19 +149,29 @@ describe('syncs', () => {
   });
 
   test('S1-16 attempts are one sync: the state of the last, under the first id, since the first start', async () => {
+    const error = { class: 'transient', code: 'connection-lost', message: 'lost' } as const;
+    const failed = {
+      status: 'failed',
+      error,
+      startedAt: times.startedAt,
+      finishedAt: '2024-03-15T10:16:00.000Z',
+    } as const;
+    const first = api.catalog.addRun(connectionId, { ...failed, rowsWritten: 5230, bytes: 800 });
+    api.catalog.unsettled.add(first.id);
+    const between = await api.get(`${path}/${first.id}`);
+    expect(between.body).toMatchObject({ status: 'RUNNING', completedAt: null, recordsSynced: 5230 });
+    expect(between.body).not.toHaveProperty('errorMessage');
     const second = api.catalog.addRun(connectionId, {
       status: 'succeeded',
       attempt: 2,
+      rootId: first.id,
       startedAt: '2024-03-15T10:17:00.000Z',
       finishedAt: times.finishedAt,
-      ...counts,
+      rowsWritten: 140000,
+      bytes: 52428000,
     });
-    const first = api.catalog.addRun(connectionId, {
-      status: 'failed',
-      startedAt: times.startedAt,
-      finishedAt: '2024-03-15T10:16:00.000Z',
-      nextId: second.id,
-    });
+    first.nextId = second.id;
+    expect((await api.get(path)).body).toMatchObject({ totalElements: 1, content: [shown(first.id)] });
     expect((await api.get(`${path}/${first.id}`)).body).toEqual(shown(first.id));
   });
 

@@ -8,7 +8,8 @@ interface Message {
   readonly data: Record<string, unknown>;
 }
 const counts: Counts = { rowsRead: 5, rowsWritten: 4, rowsRejected: 1, bytes: 50 };
-const at = '2024-03-15T10:15:02.000Z';
+const at = '2024-03-15T10:15:02Z';
+const saidAt = '2024-03-15T10:15:02.000Z';
 const lost = { class: 'transient', code: 'connection-lost', message: 'the connection was lost' } as const;
 
 describe('the events of a sync', () => {
@@ -23,7 +24,7 @@ describe('the events of a sync', () => {
   afterAll(() => api[Symbol.asyncDispose]());
 
   const say = async (run: RunView, event: Record<string, unknown> & { kind: RunEvent['kind'] }): Promise<number> => {
-    const base = { runId: run.id, tenantId: tenant, fence: '1', at };
+    const base = { runId: run.id, tenantId: tenant, fence: '1', at: saidAt };
     return (await api.jets.client.publish(eventSubject(run.id, event.kind), JSON.stringify({ ...base, ...event }))).seq;
   };
   const progress = (run: RunView, rowsRead: number): Promise<number> =>
@@ -35,8 +36,12 @@ describe('the events of a sync', () => {
       estimatedRows: 100,
       streams: [{ stream: 'a', status: 'running', ...counts, estimatedRows: null, error: null }],
     });
-  const done = (run: RunView): Promise<number> =>
-    say(run, { kind: 'finished', ...counts, outcome: { status: 'succeeded' } });
+  /** The runner's last word, and then the catalog's. */
+  const done = async (run: RunView): Promise<number> => {
+    const place = await say(run, { kind: 'finished', ...counts, outcome: { status: 'succeeded' } });
+    setTimeout(() => Object.assign(run, { status: 'succeeded', finishedAt: saidAt, ...counts }), 100);
+    return place;
+  };
 
   /** Opens the stream; `messages` fills as they come, `text` is everything, `ended` resolves at its end. */
   async function follow(
@@ -127,10 +132,11 @@ describe('the events of a sync', () => {
     const first = api.catalog.addRun(connectionId, { status: 'running' });
     const stream = await follow(first.id);
     await say(first, { kind: 'finished', ...counts, outcome: { status: 'failed', error: lost } });
-    Object.assign(first, { status: 'failed', retrying: true, error: lost });
+    Object.assign(first, { status: 'failed', error: lost });
+    api.catalog.unsettled.add(first.id);
     await new Promise((resolve) => setTimeout(resolve, 600));
     const second = api.catalog.addRun(connectionId, { status: 'running', attempt: 2, rootId: first.id });
-    Object.assign(first, { nextId: second.id, retrying: false });
+    first.nextId = second.id;
     await progress(second, 9);
     await done(second);
     await stream.ended;
@@ -142,8 +148,9 @@ describe('the events of a sync', () => {
   });
 
   test('who resumes in the second attempt is not told of the first again', async () => {
-    const second = api.catalog.addRun(connectionId, { status: 'running', attempt: 2 });
-    const first = api.catalog.addRun(connectionId, { status: 'failed', error: lost, nextId: second.id });
+    const first = api.catalog.addRun(connectionId, { status: 'failed', error: lost });
+    const second = api.catalog.addRun(connectionId, { status: 'running', attempt: 2, rootId: first.id });
+    first.nextId = second.id;
     await progress(first, 1);
     await say(first, { kind: 'finished', ...counts, outcome: { status: 'failed', error: lost } });
     const seen = await progress(second, 2);
@@ -154,8 +161,8 @@ describe('the events of a sync', () => {
   });
 
   test('a failure that nothing follows is the end, with its reason', async () => {
-    const run = api.catalog.addRun(connectionId, { status: 'failed' });
     const error = { class: 'config', code: 'permission', message: 'may not read', fix: 'GRANT SELECT' } as const;
+    const run = api.catalog.addRun(connectionId, { status: 'failed', error, finishedAt: saidAt, ...counts });
     await say(run, { kind: 'finished', ...counts, outcome: { status: 'failed', error } });
     const stream = await follow(run.id);
     await stream.ended;
@@ -174,9 +181,8 @@ describe('the events of a sync', () => {
     const error = { class: 'heartbeat', code: 'heartbeat', message: 'the runner went silent' } as const;
     const run = api.catalog.addRun(connectionId, {
       status: 'failed',
-      retrying: false,
       error,
-      finishedAt: at,
+      finishedAt: saidAt,
       ...counts,
     });
     await progress(run, 5);
@@ -185,6 +191,19 @@ describe('the events of a sync', () => {
     expect(stream.messages.map(({ id, event, data }) => [id !== undefined, event, data['errorCode']])).toEqual([
       [true, 'progress', undefined],
       [false, 'finished', 'heartbeat'],
+    ]);
+  });
+
+  test('a runner that vanished is followed by the next attempt', async () => {
+    const first = api.catalog.addRun(connectionId, { status: 'failed', error: lost });
+    const second = api.catalog.addRun(connectionId, { status: 'running', attempt: 2, rootId: first.id });
+    first.nextId = second.id;
+    await done(second);
+    const stream = await follow(first.id);
+    await stream.ended;
+    expect(stream.messages.map(({ event, data }) => [event, data['message'] ?? data['status']])).toEqual([
+      ['log', 'Attempt 1 failed: its runner stopped answering. Attempt 2 follows'],
+      ['finished', 'SUCCEEDED'],
     ]);
   });
 

@@ -1,6 +1,7 @@
 /** What happens in a sync, attempt after attempt, as the messages of an event stream. */
 import type { FinishedEvent, RunEvent, RunView } from '@sluice/messages';
 import type { Bus, EventLog } from '../bus.js';
+import { instant } from '../http/time.js';
 import { countsOf, errorText, runWords, toStreamWords } from './run-words.js';
 
 export interface FeedMessage {
@@ -13,9 +14,10 @@ export interface FeedSources {
   readonly bus: Bus;
   readonly events: EventLog;
 }
-/** How long to wait for the next attempt after one that can be tried again, in ms. */
-const grace = 3000;
+/** How often to look whether the catalog knows what comes next, in ms. */
 const between = 250;
+/** How long the catalog may take to agree that a sync is over, in ms. */
+const agreement = 10_000;
 /** Seconds of silence between two looks at what the catalog says. */
 const askEvery = 3;
 
@@ -39,15 +41,22 @@ export async function* feedOf(
     }
     if (ending === undefined) return;
     seq = ending.seq ?? seq;
-    run = await successor(sources.bus, run, ending, signal);
-    if (run === undefined) yield finished(ending);
-    // Who resumes beyond the end of this attempt has been told of it before.
-    else if (ending.seq !== undefined || afterSeq === 0) yield attemptFailed(ending, run);
+    const next = await whatFollows(sources.bus, run, ending, signal);
+    if (next === undefined) return;
+    if (next.attempt > run.attempt) {
+      // Who resumes beyond the end of this attempt has been told of it before.
+      if (ending.seq !== undefined || afterSeq === 0) yield attemptEnded(ending, next);
+      run = next;
+    } else {
+      yield finished(ending, next);
+      run = undefined;
+    }
   }
 }
 
 interface Ending {
-  readonly over: Pick<FinishedEvent, 'outcome' | 'at' | 'rowsRead' | 'rowsWritten' | 'rowsRejected' | 'bytes'>;
+  /** What the attempt said last; null when its runner vanished. */
+  readonly over: FinishedEvent | null;
   readonly seq?: number;
 }
 /** The messages of one attempt, then its end. An attempt whose runner vanished says no last word: the catalog has it. */
@@ -62,10 +71,8 @@ async function* attempt(
     if (logged === undefined) {
       if (quiet++ % askEvery !== 0) continue;
       const run = await bus.call('catalog.runs.get', { tenantId, id });
-      if (!isOver(run)) continue;
-      return yield {
-        over: { outcome: outcomeOf(run), at: run.finishedAt ?? new Date().toISOString(), ...countsOf(run) },
-      };
+      if (isOver(run) || run.nextId !== null) return yield { over: null };
+      continue;
     }
     const { seq, event } = logged;
     if (event.tenantId !== tenantId) continue; // Invariant 11
@@ -77,32 +84,27 @@ async function* attempt(
 
 const isOver = ({ status }: RunView): boolean => !['pending', 'running', 'cancelling'].includes(status);
 
-function outcomeOf({ status, error }: RunView): FinishedEvent['outcome'] {
-  if (status === 'succeeded' || status === 'partial' || status === 'cancelled') return { status };
-  return { status: 'failed', error: error ?? { class: 'bug', code: 'unknown', message: 'The sync failed' } };
-}
-
-/** The attempt that follows, or undefined when the chain is over. */
-async function successor(
+/** The attempt that follows, or the first one, which shows how the chain ended; undefined when nobody listens any more. */
+async function whatFollows(
   bus: Bus,
-  { tenantId, id }: RunView,
+  { tenantId, id, rootId }: RunView,
   { over }: Ending,
   signal: AbortSignal,
 ): Promise<RunView | undefined> {
-  if (over.outcome.status !== 'failed') return undefined;
-  const retryable = ['transient', 'bug', 'heartbeat'].includes(over.outcome.error.class);
-  const until = Date.now() + (retryable ? grace : 0);
-  for (;;) {
-    const run = await bus.call('catalog.runs.get', { tenantId, id });
-    if (run.nextId !== null) return bus.call('catalog.runs.get', { tenantId, id: run.nextId });
-    const stillComing = run.retrying ?? Date.now() < until;
-    if (!stillComing || signal.aborted) return undefined;
+  const mayFollow = over === null || over.outcome.status === 'failed';
+  const until = mayFollow ? Infinity : Date.now() + agreement;
+  while (!signal.aborted) {
+    const { nextId } = await bus.call('catalog.runs.get', { tenantId, id });
+    if (nextId !== null) return bus.call('catalog.runs.get', { tenantId, id: nextId });
+    const root = await bus.call('catalog.runs.get', { tenantId, id: rootId });
+    if (isOver(root) || Date.now() > until) return root;
     await new Promise((resolve) => setTimeout(resolve, between));
   }
+  return undefined;
 }
 
 function toMessage(event: Exclude<RunEvent, FinishedEvent>): Omit<FeedMessage, 'seq'> | undefined {
-  const { at } = event;
+  const at = instant(event.at);
   if (event.kind === 'progress') {
     const { phase, estimatedRows, streams } = event;
     return {
@@ -120,19 +122,22 @@ function toMessage(event: Exclude<RunEvent, FinishedEvent>): Omit<FeedMessage, '
   return undefined;
 }
 
-function finished({ over, seq }: Ending): FeedMessage {
-  const { outcome, at } = over;
-  const why =
-    outcome.status === 'failed' ? { errorMessage: errorText(outcome.error), errorCode: outcome.error.code } : {};
+/** `root` shows the sums of all attempts, as GET /api/v1/syncs/{id} does. */
+function finished({ over, seq }: Ending, root: RunView): FeedMessage {
+  const status = isOver(root) ? root.status : (over?.outcome.status ?? 'failed');
+  const why = root.error === null ? {} : { errorMessage: errorText(root.error), errorCode: root.error.code };
+  const at = root.finishedAt ?? over?.at ?? new Date().toISOString();
   return {
     type: 'finished',
-    data: { status: runWords[outcome.status], ...countsOf(over), ...why, at },
+    data: { status: runWords[status], ...countsOf(root), ...why, at: instant(at) },
     ...(seq !== undefined && { seq }),
   };
 }
 
-function attemptFailed({ over, seq }: Ending, next: RunView): FeedMessage {
-  const why = over.outcome.status === 'failed' ? errorText(over.outcome.error) : over.outcome.status;
+function attemptEnded({ over, seq }: Ending, next: RunView): FeedMessage {
+  const outcome = over?.outcome;
+  const why = outcome?.status === 'failed' ? errorText(outcome.error) : 'its runner stopped answering';
   const message = `Attempt ${next.attempt - 1} failed: ${why}. Attempt ${next.attempt} follows`;
-  return { type: 'log', data: { level: 'warn', message, at: over.at }, ...(seq !== undefined && { seq }) };
+  const at = instant(over?.at ?? next.createdAt);
+  return { type: 'log', data: { level: 'warn', message, at }, ...(seq !== undefined && { seq }) };
 }

@@ -4,7 +4,6 @@ import { Asks, type Caller } from '../auth/gatekeeper.js';
 import { Bus } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
-import { chainOf } from '../lookup/chain.js';
 import { stream } from './examples.js';
 import { streamStatuses, toStreamWords, type StreamWords } from './run-words.js';
 
@@ -37,13 +36,12 @@ export class SyncStreamsController {
   @Operation({
     id: 'listSyncStreams',
     summary: 'The streams of a sync',
-    description: 'Rows and bytes per stream, as of the latest attempt.',
+    description: 'Rows and bytes per stream, over all attempts of the sync.',
     path: '/api/v1/syncs/d4e5f6a7-890a-bcde-f123-4567890abcde/streams',
     errors: { 400: 'Sync id must be a UUID', 404: 'Sync not found' },
     answer: { status: 200, description: 'The streams.', type: SyncStreamResponse, list: true, example: [stream] },
   })
   async list(@Asks() { tenantId }: Caller, @Id('syncId', 'Sync id') id: string): Promise<StreamWords[]> {
-    const { last } = await chainOf(this.bus, { tenantId, id });
-    return (await this.bus.call('catalog.runs.streams', { tenantId, id: last.id })).map(toStreamWords);
+    return (await this.bus.call('catalog.runs.streams', { tenantId, id })).map(toStreamWords);
   }
 }
