@@ -5,6 +5,10 @@
 export const codes = {
   /** A configuration value is missing or has the wrong form. `path` names it. */
   configInvalid: 'config-invalid',
+  /** No installed plugin has this name. The message lists those that are. */
+  noSuchConnector: 'no-such-connector',
+  /** A plugin is installed and cannot be used; the message says why, and `cause` is what its import threw. */
+  pluginRefused: 'plugin-refused',
   /** The host name does not resolve, or nothing listens at the port. */
   unreachable: 'unreachable',
   /** The system refused the user name, password or key. */

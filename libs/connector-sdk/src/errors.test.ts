@@ -17,9 +17,9 @@ test('each class says whose turn it is, with a stable code and its cause', () =>
 });
 
 test('an error of another copy of the SDK is recognised, and a stranger is not', () => {
-  const copies: (typeof import('./errors.js'))[] = [];
-  jest.isolateModules(() => void copies.push(jest.requireActual<typeof import('./errors.js')>('./errors.js')));
-  const foreign = new copies[0]!.TransientError('later');
+  let other: typeof import('./errors.js') | undefined;
+  jest.isolateModules(() => (other = jest.requireActual('./errors.js')));
+  const foreign = new other!.TransientError('later');
   expect(foreign).not.toBeInstanceOf(TransientError);
   expect(isSluiceError(foreign, 'transient')).toBe(true);
   expect(isSluiceError(Object.assign(new Error('x'), { class: 'transient', code: 'x' }))).toBe(false);

@@ -1,0 +1,107 @@
+/** Values of 'copy-binary/1' fields, by logical type; docs/encodings/copy-binary-1.md is the specification. */
+import { type Column, DataError, type LogicalType, type Value } from '@sluice/connector-sdk';
+import { clockText, dayMicros, dayText, isBC, splitMicros } from './copy-calendar.js';
+import { decodeNumeric } from './copy-numeric.js';
+
+/** Reads the field at `at`, `size` bytes long. `ascii` is the whole buffer as Latin-1 text, for cheap slices of plain ASCII. */
+export type ReadField = (bytes: Buffer, at: number, size: number, ascii: string) => Value;
+
+const readInt64 = (bytes: Buffer, at: number): number | bigint => {
+  const near = bytes.readInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4);
+  return Number.isSafeInteger(near) ? near : bytes.readBigInt64BE(at);
+};
+
+/** The double nearest to the shortest decimal text that still names this float32: 0.1, not 0.10000000149011612. */
+export function shortestFloat32(value: number): number {
+  if (!Number.isFinite(value) || Math.fround(value) !== value || (Number.isInteger(value) && Math.abs(value) < 2 ** 24))
+    return value;
+  for (let digits = Math.abs(value) < 1.1754943508222875e-38 ? 1 : 6; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return Number(value.toPrecision(9));
+}
+
+const shortText = 64;
+const readText: ReadField = (bytes, at, size, ascii) => {
+  const end = at + size;
+  if (size <= shortText) {
+    let high = 0;
+    for (let i = at; i < end; i++) high |= bytes[i]!;
+    if (high < 128) return ascii.substring(at, end);
+  }
+  return bytes.toString('utf8', at, end);
+};
+
+const readDate: ReadField = (bytes, at) => {
+  const days = bytes.readInt32BE(at);
+  if (days === 0x7fffffff) return 'infinity';
+  if (days === -0x80000000) return '-infinity';
+  return isBC(days) ? `${dayText(days)} BC` : dayText(days);
+};
+
+const timestamp =
+  (zone: '' | 'Z'): ReadField =>
+  (bytes, at) => {
+    const high = bytes.readInt32BE(at);
+    const near = high * 4294967296 + bytes.readUInt32BE(at + 4);
+    if (Number.isSafeInteger(near)) {
+      const days = Math.floor(near / dayMicros);
+      return instantText(days, near - days * dayMicros, zone);
+    }
+    const exact = bytes.readBigInt64BE(at);
+    if (exact === 0x7fffffffffffffffn) return 'infinity';
+    if (exact === -0x8000000000000000n) return '-infinity';
+    const { days, rest } = splitMicros(exact);
+    return instantText(days, rest, zone);
+  };
+const instantText = (days: number, micros: number, zone: '' | 'Z'): string =>
+  `${dayText(days)} ${clockText(micros)}${zone}${isBC(days) ? ' BC' : ''}`;
+
+const readDuration =
+  (column: Column): ReadField =>
+  (bytes, at) => {
+    if (bytes.readInt32BE(at + 12) !== 0) throw unsayable(column, 'a span with months is not a duration');
+    const micros = bytes.readBigInt64BE(at) + BigInt(bytes.readInt32BE(at + 8)) * BigInt(dayMicros);
+    const size = micros < 0n ? -micros : micros;
+    if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw unsayable(column, 'the span is too long');
+    return (micros < 0n ? '-' : '') + clockText(Number(size));
+  };
+
+const readUuid: ReadField = (bytes, at) => {
+  const hex = bytes.toString('hex', at, at + 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+};
+
+const unsayable = (column: Column, why: string): DataError =>
+  new DataError(`Column ${JSON.stringify(column.name)}: ${why}.`, { stream: '' });
+
+const fixed: Partial<Record<LogicalType, readonly [number, ReadField]>> = {
+  boolean: [1, (bytes, at) => bytes[at] !== 0],
+  int16: [2, (bytes, at) => bytes.readInt16BE(at)],
+  int32: [4, (bytes, at) => bytes.readInt32BE(at)],
+  int64: [8, readInt64],
+  float32: [4, (bytes, at) => shortestFloat32(bytes.readFloatBE(at))],
+  float64: [8, (bytes, at) => bytes.readDoubleBE(at)],
+  date: [4, readDate],
+  time: [8, (bytes, at) => clockText(bytes.readInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4))],
+  timestamp: [8, timestamp('')],
+  timestamptz: [8, timestamp('Z')],
+  uuid: [16, readUuid],
+};
+
+/** The reader of one column; it throws DataError when a field has not the size its type has. */
+export function fieldReader(column: Column): ReadField {
+  const known = column.type === 'duration' ? ([16, readDuration(column)] as const) : fixed[column.type];
+  if (known) {
+    const [width, read] = known;
+    return (bytes, at, size, ascii) => {
+      if (size !== width) throw unsayable(column, `a field of ${size} bytes where ${column.type} has ${width}`);
+      return read(bytes, at, size, ascii);
+    };
+  }
+  if (column.type === 'decimal') return (bytes, at) => decodeNumeric(bytes, at);
+  if (column.type === 'bytes') return (bytes, at, size) => Uint8Array.prototype.slice.call(bytes, at, at + size);
+  if (column.native === 'jsonb') return (bytes, at, size) => bytes.toString('utf8', at + 1, at + size);
+  return readText;
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+
+const text = (title: string, description: string): z.ZodString => z.string().min(1).meta({ title, description });
+
+const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+
+const connection = {
+  host: text('Host', 'Host name or address of the server.').refine((host) => !/^[/@]/.test(host), {
+    message: 'A socket path is not allowed here: give a host name or an address.',
+  }),
+  port: z.int().min(1).max(65535).default(5432).meta({ title: 'Port', description: 'TCP port of the server.' }),
+  database: text('Database', 'Name of the database.'),
+  username: text('User name', 'Role to log in as.'),
+  password: z.string().default('').meta({ title: 'Password', description: 'Password of the role.', writeOnly: true }),
+  ssl_mode: z.enum(sslModes).default('prefer').meta({
+    title: 'TLS mode',
+    description:
+      'As in libpq: verify-full checks the certificate and the host name, verify-ca the certificate, require only encrypts; prefer and allow fall back to no TLS.',
+  }),
+  ssl_root_cert: z.string().min(1).optional().meta({
+    title: 'Root certificate',
+    description: 'Certificate authorities to trust, in PEM form; the usual public ones when left out.',
+  }),
+  connect_timeout: z
+    .number()
+    .positive()
+    .max(600)
+    .default(15)
+    .meta({ title: 'Connect timeout', description: 'Seconds to wait for a connection.' }),
+};
+
+const windowBytes = z
+  .int()
+  .min(8192)
+  .max(2 ** 40)
+  .default(64 * 2 ** 20)
+  .meta({
+    title: 'Window size',
+    description: 'Bytes of a table that a full load reads between two checkpoints.',
+  });
+const cursorLag = z
+  .number()
+  .min(0)
+  .max(86_400 * 365)
+  .default(0)
+  .meta({
+    title: 'Cursor safety lag',
+    description:
+      'Seconds that a read by a time cursor stays behind now, so that transactions still open then are not missed.',
+  });
+
+export const sourceConfig = z.strictObject({ ...connection, window_bytes: windowBytes, cursor_lag_seconds: cursorLag });
+export const destinationConfig = z.strictObject({
+  ...connection,
+  schema: text('Schema', 'Schema for the tables, and for the table of checkpoints.').default('public'),
+});
+
+export type SourceConfig = z.output<typeof sourceConfig>;
+export type DestinationConfig = z.output<typeof destinationConfig>;
+export type ConnectionConfig = Omit<SourceConfig, 'window_bytes' | 'cursor_lag_seconds'>;

@@ -1,0 +1,269 @@
+/** `prepare`: the target, or the shadow table that will become it, in the shape of the stream. */
+import { type Column, ConfigError, DataError, type Lane, type Stream, type Target, codes } from '@sluice/connector-sdk';
+import { ownPrefix, shadowName } from '@sluice/sql';
+import type { Client } from 'pg';
+import { literal, quote } from '../names.js';
+import { type Native, holds, renderNative, targetType } from '../types.js';
+import { type StagedChanges, reshapeChanges } from './changes.js';
+import type { Destination } from './session.js';
+import { type TargetColumn, type TargetTable, sameSet, targetTable } from './shape.js';
+
+/** A stream that may be written, and where its data goes before it is published. */
+export interface Prepared {
+  readonly stream: Stream;
+  readonly target: Target;
+  /** Schema and name of the target. */
+  readonly path: readonly [string, string];
+  /** Column by column, in the stream's order. */
+  readonly columns: readonly PreparedColumn[];
+  /** What COPY fills, quoted: the shadow table, or a temporary one. */
+  readonly stage: string;
+  /** Mode 'replace' only. */
+  readonly shadow?: { readonly name: string };
+  /** Statements on the target that wait for the commit, as `write` holds no lock on it. */
+  pending: readonly string[];
+  /** Rows in the stage that no commit has taken yet. */
+  staged: number;
+  /** Changes that no commit has taken yet, once there were any. */
+  changes?: StagedChanges;
+}
+export interface PreparedColumn {
+  readonly column: Column;
+  readonly type: Native;
+  /** Type of the target's own column, when it is another. */
+  readonly cast?: string;
+}
+
+/** Makes what is missing. Answers the statements that it ran. */
+export async function prepare(
+  destination: Destination,
+  lane: Lane,
+  stream: Stream,
+  target: Target,
+  before: Prepared | undefined,
+  inTransaction: boolean,
+): Promise<{ prepared: Prepared; ran: readonly string[] }> {
+  refuseShape(stream, target);
+  const { config, connection } = destination;
+  const path: [string, string] =
+    target.table.length > 1 ? [target.table[0]!, target.table[1]!] : [config.schema, target.table[0]!];
+  quote(...path); // refuses a name that PostgreSQL would cut, before anything is made
+  const columns = stream.columns.map((column) => ({
+    column,
+    type: targetType(column, stream.system, connection.version),
+  }));
+  const plan = { lane, stream, target, path, columns };
+  const ran = await makeSchema(connection.client, path[0]);
+  const made =
+    target.mode === 'replace'
+      ? await prepareShadow(destination, plan)
+      : await prepareTarget(destination, plan, before, inTransaction);
+  const changes = before?.changes;
+  if (changes) await run(connection.client, reshapeChanges(changes, plan));
+  const prepared = { ...made.prepared, staged: before?.staged ?? 0, ...(changes ? { changes } : {}) };
+  return { prepared, ran: [...ran, ...made.ran] };
+}
+
+interface Plan {
+  readonly lane: Lane;
+  readonly stream: Stream;
+  readonly target: Target;
+  readonly path: readonly [string, string];
+  readonly columns: readonly PreparedColumn[];
+}
+interface Made {
+  readonly prepared: Omit<Prepared, 'staged' | 'changes'>;
+  readonly ran: readonly string[];
+}
+
+function refuseShape(stream: Stream, { table, mode, key }: Target): void {
+  if (table.length < 1 || table.length > 2) {
+    throw new ConfigError('A target is a table, or a schema and a table.', { path: ['table'] });
+  }
+  if (stream.columns.length === 0)
+    throw new ConfigError(`The stream ${stream.id} has no columns.`, { path: ['columns'] });
+  if (mode === 'upsert' && key.length === 0) {
+    throw new ConfigError(`The stream ${stream.id} has no key, and mode 'upsert' needs one.`, {
+      path: ['key'],
+      fix: "Choose key columns, or load in mode 'replace' or 'append'.",
+    });
+  }
+  const missing = key.filter((name) => !stream.columns.some((column) => column.name === name));
+  if (missing.length > 0) {
+    throw new ConfigError(`Key columns of ${stream.id} are not among its columns: ${missing.join(', ')}.`, {
+      path: ['key'],
+    });
+  }
+}
+
+async function makeSchema(client: Client, schema: string): Promise<string[]> {
+  const found = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (found.rows.length > 0) return [];
+  const sql = `CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`;
+  await client.query(sql);
+  return [sql];
+}
+
+async function run(client: Client, statements: readonly string[]): Promise<readonly string[]> {
+  for (const sql of statements) await client.query(sql);
+  return statements;
+}
+
+const define = ({ column, type }: PreparedColumn, required = false): string =>
+  `${quote(column.name)} ${renderNative(type)}${required ? ' NOT NULL' : ''}`;
+
+async function prepareShadow(destination: Destination, plan: Plan): Promise<Made> {
+  const { client } = destination.connection;
+  const { lane, path, columns, target, stream } = plan;
+  const name = shadowName(lane.id, path, lane.generation);
+  const stage = quote(path[0], name);
+  const kind = (await targetTable(client, path))?.kind;
+  if (kind !== undefined && kind !== 'r' && kind !== 'p') throw notATable(plan);
+  // Several parts of a lane may come at once; one of them makes the table.
+  await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [stage]);
+  try {
+    const found = await targetTable(client, [path[0], name]);
+    const statements = found
+      ? additions(plan, found, stage)
+      : [
+          `CREATE TABLE ${stage} (${columns.map((column) => define(column, target.key.includes(column.column.name))).join(', ')})`,
+        ];
+    const ran = await run(client, statements);
+    return { prepared: { stream, target, path, columns, stage, shadow: { name }, pending: [] }, ran };
+  } finally {
+    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [stage]).catch(() => undefined); // ends with the session
+  }
+}
+
+let stages = 0;
+
+async function prepareTarget(
+  { connection: { client } }: Destination,
+  plan: Plan,
+  before: Prepared | undefined,
+  inTransaction: boolean,
+): Promise<Made> {
+  const { stream, target, path, columns } = plan;
+  const found = await targetTable(client, path);
+  const changes = found
+    ? [...additions(plan, found, quote(...path)), ...uniqueIndex(plan, found)]
+    : [createTarget(plan)];
+  const existing = new Map(found?.columns.map((column) => [column.name, column]));
+  const cast = (column: PreparedColumn): PreparedColumn => {
+    const own = existing.get(column.column.name);
+    return own && !widened(own, column) && own.native !== renderNative(column.type)
+      ? { ...column, cast: own.native }
+      : column;
+  };
+  const stage = `pg_temp.${quote(`${ownPrefix}stage_${(stages += 1)}`)}`;
+  const required = (column: PreparedColumn): string =>
+    define(column, target.mode === 'upsert' && target.key.includes(column.column.name));
+  const make = [`CREATE TEMPORARY TABLE ${stage} (${columns.map(required).join(', ')}) ON COMMIT DELETE ROWS`];
+  const move = before && before.staged > 0 ? moveStaged(before, columns, stage) : [];
+  const drop = before && !before.shadow ? [`DROP TABLE ${before.stage}`] : [];
+  if (!inTransaction) await runIndexing(client, changes, plan);
+  await run(client, [...make, ...move, ...drop]);
+  const pending = inTransaction ? [...new Set([...(before?.pending ?? []), ...changes])] : [];
+  return { prepared: { stream, target, path, columns: columns.map(cast), stage, pending }, ran: changes };
+}
+
+function createTarget({ path, columns, target }: Plan): string {
+  const keyed = target.mode === 'upsert';
+  const lines = columns.map((column) => define(column, keyed && target.key.includes(column.column.name)));
+  const key = keyed ? [`PRIMARY KEY (${target.key.map((name) => quote(name)).join(', ')})`] : [];
+  return `CREATE TABLE IF NOT EXISTS ${quote(...path)} (${[...lines, ...key].join(', ')})`;
+}
+
+/** Rows staged before the shape changed go on into the new stage; columns they did not have are NULL. */
+function moveStaged(before: Prepared, columns: readonly PreparedColumn[], stage: string): string[] {
+  const names = columns
+    .map(({ column }) => column.name)
+    .filter((name) => before.columns.some(({ column }) => column.name === name))
+    .map((name) => quote(name))
+    .join(', ');
+  return [`INSERT INTO ${stage} (${names}) SELECT ${names} FROM ${before.stage} ORDER BY ctid`];
+}
+
+/** Statements that add what the table lacks and widen what is too narrow. Throws when that is not enough. */
+function additions(plan: Plan, found: TargetTable, table: string): string[] {
+  if (found.kind !== 'r' && found.kind !== 'p') throw notATable(plan);
+  refuseRequired(plan, found, table);
+  const existing = new Map(found.columns.map((column) => [column.name, column]));
+  return plan.columns.flatMap((column) => {
+    const own = existing.get(column.column.name);
+    if (!own) return [`ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${define(column)}`];
+    if (own.generated) throw mismatch(plan, column, own, table, 'is generated by the table');
+    if (fits(own, column, plan.stream)) return [];
+    if (widened(own, column))
+      return [`ALTER TABLE ${table} ALTER COLUMN ${quote(own.name)} TYPE ${renderNative(column.type)}`];
+    throw mismatch(plan, column, own, table, `is ${own.native}`);
+  });
+}
+
+/** The target's column takes every value; or it is of the very type that the source's column has, made there by hand. */
+const fits = (own: TargetColumn, { column, type }: PreparedColumn, { system }: Stream): boolean =>
+  own.type ? holds(own.type, type) : system === 'postgres' && own.native === column.native;
+const widened = (own: TargetColumn, { type }: PreparedColumn): boolean =>
+  own.type !== undefined && !holds(own.type, type) && holds(type, own.type);
+
+function refuseRequired({ stream, columns }: Plan, found: TargetTable, table: string): void {
+  const names = new Set(columns.map(({ column }) => column.name));
+  const required = found.columns.find((own) => !names.has(own.name) && !own.nullable && !own.filled);
+  if (!required) return;
+  throw new DataError(
+    `The target's column ${JSON.stringify(required.name)} takes no NULL, has no default, and ${stream.id} does not have it.`,
+    {
+      code: codes.targetMismatch,
+      stream: stream.id,
+      fix: `ALTER TABLE ${table} ALTER COLUMN ${quote(required.name)} DROP NOT NULL`,
+    },
+  );
+}
+
+function mismatch(
+  { stream }: Plan,
+  { column, type }: PreparedColumn,
+  own: TargetColumn,
+  table: string,
+  what: string,
+): DataError {
+  const wanted = renderNative(type);
+  return new DataError(
+    `The target's column ${JSON.stringify(column.name)} ${what}, and cannot hold every ${wanted} of ${stream.id}.`,
+    {
+      code: codes.targetMismatch,
+      stream: stream.id,
+      fix: own.generated
+        ? `ALTER TABLE ${table} ALTER COLUMN ${quote(column.name)} DROP EXPRESSION`
+        : `ALTER TABLE ${table} ALTER COLUMN ${quote(column.name)} TYPE ${wanted} USING ${quote(column.name)}::${wanted}`,
+    },
+  );
+}
+
+const notATable = ({ path }: Plan): ConfigError =>
+  new ConfigError(`${quote(...path)} exists and is not a table.`, { code: codes.targetMismatch, path: ['table'] });
+
+/** ON CONFLICT needs a unique index on just the key. */
+function uniqueIndex({ path, target }: Plan, found: TargetTable): string[] {
+  if (target.mode !== 'upsert' || found.uniques.some((names) => sameSet(names, target.key))) return [];
+  return [`CREATE UNIQUE INDEX ON ${quote(...path)} (${target.key.map((name) => quote(name)).join(', ')})`];
+}
+
+async function runIndexing(
+  client: Client,
+  statements: readonly string[],
+  { stream, path, target }: Plan,
+): Promise<void> {
+  try {
+    await run(client, statements);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== '23505') throw error;
+    const key = target.key.map((name) => quote(name)).join(', ');
+    throw new DataError(`The target has rows that share a key, so mode 'upsert' cannot be used on it.`, {
+      code: codes.targetMismatch,
+      stream: stream.id,
+      cause: new Error(`no unique index on ${literal(key)}`),
+      fix: `SELECT ${key}, count(*) FROM ${quote(...path)} GROUP BY ${key} HAVING count(*) > 1`,
+    });
+  }
+}

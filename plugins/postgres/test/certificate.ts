@@ -1,0 +1,17 @@
+/** A key and a self-signed certificate for 'localhost', made for these tests and of no use elsewhere. */
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg9NOpqo4J5vxncvr5
+dvf5NLvtPUoHSCbhaoP5JFXX+16hRANCAATMz1NS8lcgdf2dfV/BmtNdKlZxQ5GA
+hD0zpKTIPQLvm8A6zFm/I+sb+VTxSs+Ajgaw9nqTa+uU2Pw1RF4nHkG1
+-----END PRIVATE KEY-----`;
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBlDCCATugAwIBAgIUOv9He2/a8kXy7/XJkNwDioJNqEEwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTEyNTQxMloYDzIxMjYxMDI4
+MTI1NDEyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATMz1NS8lcgdf2dfV/BmtNdKlZxQ5GAhD0zpKTIPQLvm8A6zFm/I+sb
++VTxSs+Ajgaw9nqTa+uU2Pw1RF4nHkG1o2kwZzAdBgNVHQ4EFgQU7zb3e+m6S+a7
+3S82i9+pYKZ6AeQwHwYDVR0jBBgwFoAU7zb3e+m6S+a73S82i9+pYKZ6AeQwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+RwAwRAIgSS5zybAOxO/uMv8IubcY89YUPrvRmwrX93hQRogvjLkCIBGU6vrzvNAj
+qDlXw7jS7ehKlbp8efCWe0hST2C03+Kb
+-----END CERTIFICATE-----`;
