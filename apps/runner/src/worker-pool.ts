@@ -19,6 +19,8 @@ export class WorkerPool implements AsyncDisposable {
   readonly #stop = new AbortController();
   #recent: readonly string[] = [];
   #filling: Promise<void> | undefined;
+  /** The last worker that was started did start. */
+  #starts = false;
 
   constructor(private readonly options: PoolOptions) {
     this.#refill(0);
@@ -28,9 +30,9 @@ export class WorkerPool implements AsyncDisposable {
   get taken(): ReadonlySet<WorkerProcess> {
     return this.#taken;
   }
-  /** Throws when a worker should stand by and none does. */
+  /** Throws until a first worker stands by, and while workers do not start. That one is just being replaced is no reason. */
   requireWarm(): void {
-    if (this.options.warm > 0 && this.#idle.size + this.#taken.size === 0) throw new Error('no worker is ready yet');
+    if (this.options.warm > 0 && !this.#starts) throw new Error('no worker is ready');
   }
 
   /** A warm worker, or a new one when none stands by. It belongs to the caller, who disposes of it: one piece of work each. */
@@ -75,12 +77,14 @@ export class WorkerPool implements AsyncDisposable {
     try {
       await worker.ask('preload', { types: this.#recent });
       this.#idle.add(worker);
+      this.#starts = true;
       worker.onExit = () => {
         this.#idle.delete(worker);
         this.#refill(refillAfter);
       };
       return true;
     } catch (error) {
+      this.#starts = this.#stop.signal.aborted;
       this.options.logger.warn({ err: error }, 'a worker did not start');
       await worker[Symbol.asyncDispose]();
       return false;

@@ -69,10 +69,15 @@ export class WorkerProcess implements AsyncDisposable {
     });
     this.#stderr = new StderrTail(this.#child.stderr!);
     this.#child.on('message', (message: FromWorker) => this.#hear(message));
-    this.#child.on('error', (error) =>
-      this.kill(transient('worker-crashed', `the worker could not be run: ${error.message}`)),
-    );
-    this.#child.once('close', (code, signal) => this.#ended(code, signal));
+    this.#child.on('error', (error) => {
+      this.#verdict ??= transient('worker-crashed', `the worker could not be run: ${error.message}`);
+      if (this.pid === undefined) this.#ended(null, null);
+    });
+    const said = Promise.all([once(this.#child, 'disconnect'), once(this.#child.stderr!, 'close')]);
+    this.#child.once('exit', (code, signal) => {
+      // What it said before it died still counts: commits above all. A pipe that something else holds open is not waited for.
+      void within(500, said).then(() => this.#ended(code, signal));
+    });
     this.#watch = setInterval(() => this.#look(), watchEvery);
   }
 
@@ -107,11 +112,11 @@ export class WorkerProcess implements AsyncDisposable {
   /** Lets it close its sessions, and waits until it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.dead) return;
-    const closed = once(this.#child, 'close');
+    const gone = once(this.#child, 'exit');
     if (this.#child.connected) this.#child.disconnect();
-    if (await within(2000, closed)) return;
+    if (await within(2000, gone)) return;
     this.kill(transient('worker-hung', 'the worker did not end'));
-    await within(2000, closed);
+    await within(2000, gone);
   }
 
   #send(message: ToWorker): void {

@@ -54,7 +54,7 @@ async function misbehave({ behave, at, once, password }, n, signal) {
   if (behave === 'stubborn') while (!signal.aborted || true) await sleep(1000);
 }
 
-exports.source = {
+const source = {
   contract: 1,
   kind: 'source',
   id: 'numbers',
@@ -90,7 +90,7 @@ exports.source = {
   },
 };
 
-exports.destination = {
+const destination = {
   contract: 1,
   kind: 'destination',
   id: 'numbers',
@@ -147,3 +147,5 @@ exports.destination = {
     };
   },
 };
+
+module.exports = [source, destination];
