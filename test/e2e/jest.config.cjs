@@ -1,5 +1,5 @@
 module.exports = require('../../jest.base.cjs')('e2e', __dirname, {
-  globalSetup: '<rootDir>/src/start-platform.ts',
-  globalTeardown: '<rootDir>/src/stop-platform.ts',
+  globalSetup: '<rootDir>/start-platform.cjs',
+  globalTeardown: '<rootDir>/stop-platform.cjs',
   testTimeout: 120_000,
 });

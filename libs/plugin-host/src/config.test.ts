@@ -26,7 +26,7 @@ test('the value comes typed, with its defaults', async () => {
 test('every issue is in one ConfigError, each with its path', async () => {
   const bad = validateConfig(plugin, { port: 'x', tunnel: { kind: 'ssh', key: 1, user: 'u' }, extra: 1 });
   await expect(bad).rejects.toMatchObject({ class: 'config', code: 'config-invalid', path: ['host'] });
-  await expect(bad).rejects.toThrow(/host: .*port: .*tunnel\.key: .*extra/s);
+  await expect(bad).rejects.toThrow(/"host" is required; "port": .*; "tunnel.key": .*extra/s);
 });
 
 test('secret paths are pointers, through alternatives; an array with secrets is one', () => {

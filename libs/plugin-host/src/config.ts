@@ -21,8 +21,20 @@ export async function validateConfig<C>(plugin: Configured<C>, value: unknown): 
     path: path.map((part) => String(typeof part === 'object' ? part.key : part)),
     message,
   }));
-  const lines = issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
+  const lines = issues.map(({ path, message }) => {
+    if (path.length === 0) return message;
+    return isMissing(value, path) ? `"${path.join('.')}" is required` : `"${path.join('.')}": ${message}`;
+  });
   throw new ConfigError(lines.join('; '), { path: issues[0]?.path ?? [] });
+}
+
+/** True when the configuration has nothing at the path: a schema library's own words for that are not a user's. */
+function isMissing(value: unknown, path: readonly string[]): boolean {
+  const last = path.reduce<unknown>(
+    (at, name) => (isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined),
+    value,
+  );
+  return last === undefined;
 }
 
 /**

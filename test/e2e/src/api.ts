@@ -1,5 +1,5 @@
 /** The REST API as a client sees it. */
-import type { Local } from './platform.js';
+import { local, type Local } from './local.js';
 
 export interface Answer<T = Record<string, unknown>> {
   readonly status: number;
@@ -17,16 +17,16 @@ export interface Sync {
 
 export class Api {
   constructor(
-    readonly local: Local,
+    readonly platform: Local = local(),
     private readonly extra: Record<string, string> = {},
   ) {}
 
   async call<T = Record<string, never>>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-    const response = await fetch(this.local.url + path, {
+    const response = await fetch(this.platform.url + path, {
       method,
       headers: {
-        authorization: `Bearer ${this.local.token}`,
-        'x-tenant-id': this.local.tenantId,
+        authorization: `Bearer ${this.platform.token}`,
+        'x-tenant-id': this.platform.tenantId,
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...this.extra,
       },
@@ -73,6 +73,3 @@ export class Api {
     return sync;
   }
 }
-
-export const platform = (): Local & { dataDir: string } =>
-  JSON.parse(process.env['SLUICE_E2E']!) as Local & { dataDir: string };

@@ -1,9 +1,11 @@
 /** What goes wrong is said in words a person can act on, and nothing is half-made. */
-import { Api, platform } from './api.js';
-import { freePort } from './platform.js';
+import { Api } from './api.js';
+import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { freePort, local, root } from './local.js';
 import { postgres, type Database } from './systems.js';
 
-const api = new Api(platform());
+const api = new Api();
 let db: Database;
 beforeAll(async () => {
   db = await postgres();
@@ -61,7 +63,7 @@ test.each([
     'a body of 10 MB',
     { name: 'x'.repeat(10 * 1024 * 1024), connectorType: 'postgres', connectionConfig: {} },
     413,
-    /large/i,
+    /at most/,
   ],
 ])('%s is refused and creates nothing', async (_title, body, status, message) => {
   const before = await sources();
@@ -144,13 +146,11 @@ describe('connections', () => {
 });
 
 test('a taken port is an error in words', async () => {
-  const { spawnSync } = await import('node:child_process');
-  const { root } = await import('./platform.js');
-  const { createServer } = await import('node:net');
   const port = await freePort();
-  const squatter = createServer().listen(port, '127.0.0.1');
+  const squatter = createServer();
+  await new Promise<void>((listening) => squatter.listen(port, '127.0.0.1', listening));
   const { status, stderr, stdout } = spawnSync(process.execPath, [`${root}/tools/local/start.mjs`], {
-    env: { ...process.env, SLUICE_PORT: String(port), SLUICE_DATA_DIR: `${platform().dataDir}-taken` },
+    env: { ...process.env, SLUICE_PORT: String(port), SLUICE_DATA_DIR: `${local().dataDir}-taken` },
     encoding: 'utf8',
     timeout: 60_000,
   });

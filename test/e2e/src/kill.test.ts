@@ -1,33 +1,17 @@
 /** A runner that is killed in mid-load: the next attempt goes on from the destination's checkpoint and ends equal. */
-import { readFileSync, readdirSync } from 'node:fs';
-import { Api, platform, type Sync } from './api.js';
+import { Api, type Sync } from './api.js';
+import { pidsOf } from './local.js';
 import { systems, type Database } from './systems.js';
 
-/** Process ids whose command line names the app. Workers are the runner's children and die with it. */
-function pidsOf(script: string, dataDir: string): number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return (
-          readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(script) &&
-          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(dataDir)
-        );
-      } catch {
-        return false; // it has ended meanwhile
-      }
-    });
-}
-
 describe.each(['postgres', 'mysql'] as const)('kill -9 in the middle of a load into %s', (to) => {
-  const api = new Api(platform());
+  const api = new Api();
   let source: Database;
   let target: Database;
   beforeAll(async () => {
     [source, target] = await Promise.all([systems.postgres(), systems[to]()]);
     await source.run(`CREATE TABLE big (id bigint PRIMARY KEY, pad text NOT NULL);
-      INSERT INTO big SELECT g, md5(g::text) || repeat('x', 200) FROM generate_series(1, 400000) g; VACUUM ANALYZE big`);
+      INSERT INTO big SELECT g, md5(g::text) || repeat('x', 200) FROM generate_series(1, 400000) g`);
+    await source.run('VACUUM ANALYZE big');
   });
   afterAll(async () => {
     await source.drop();
@@ -47,7 +31,7 @@ describe.each(['postgres', 'mysql'] as const)('kill -9 in the middle of a load i
     const id = await api.connection({ name: `kill ${to}`, sourceId, destinationId, selectedStreams: ['public.big'] });
     const { id: syncId } = await api.trigger(id);
     const before = await progress(api, syncId, 50_000);
-    const [runner] = pidsOf('apps/runner/dist/main.js', platform().dataDir);
+    const [runner] = pidsOf('runner');
     process.kill(runner!, 'SIGKILL');
     const tables = await target.rows(
       to === 'mysql' ? "SHOW TABLES LIKE 'big'" : `SELECT 1 FROM pg_tables WHERE tablename = 'big'`,

@@ -1,5 +1,5 @@
 /** Both systems as source and destination, all three write modes, by value. */
-import { Api, platform } from './api.js';
+import { Api } from './api.js';
 import { fillLedger, makeLedger, readLedger } from './ledger.js';
 import { systems, type Database } from './systems.js';
 
@@ -7,7 +7,7 @@ const names = ['postgres', 'mysql'] as const;
 const pairs = names.flatMap((from) => names.map((to) => [from, to] as const));
 
 describe.each(pairs)('%s -> %s', (from, to) => {
-  const api = new Api(platform());
+  const api = new Api();
   let source: Database;
   let target: Database;
   let sourceId: string;
@@ -90,7 +90,8 @@ describe.each(pairs)('%s -> %s', (from, to) => {
   });
 
   test('names are data', async () => {
-    const hostile = [`semi;colon`, `say "hi"`, `back\`tick`, `🚰 ünï`, 'a.b', `it's`, 'select', '__proto__'];
+    const wide = from === 'mysql' || to === 'mysql' ? 'ü ٣ 漢' : '🚰 ü ٣ 漢'; // MySQL has no names beyond the basic plane
+    const hostile = [`semi;colon`, `say "hi"`, `back\`tick`, wide, 'a.b', `it's`, 'select', '__proto__'];
     for (const name of hostile) {
       await source.run(
         `CREATE TABLE ${source.name(name)} (${source.name(name)} integer PRIMARY KEY, ${source.name('x y')} varchar(10))`,

@@ -72,6 +72,7 @@ export async function mariadb(): Promise<Database> {
     user: config.username,
     password: config.password,
     timezone: 'Z',
+    charset: 'utf8mb4',
     typeCast: (field) => field.string(),
     multipleStatements: true,
   });

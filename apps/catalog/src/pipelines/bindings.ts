@@ -100,7 +100,8 @@ function checkCursor(mode: SyncMode, { stream: id, cursor, key }: Binding, strea
       fix: "use mode 'full' for it",
       details: { stream: id },
     });
-  if (mode !== 'full' && (key ?? stream.key).length === 0)
+  // Without a key an incremental load appends; a change can only find its row by one.
+  if (mode === 'changes' && (key ?? stream.key).length === 0)
     throw invalid('key-missing', `"${id}" has no key, so its rows cannot be updated in place`, {
       fix: `name columns that are unique together in "key", or use mode 'full'`,
       details: { stream: id },

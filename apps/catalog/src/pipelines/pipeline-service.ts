@@ -209,32 +209,34 @@ async function check(deps: PipelineDeps, wanted: Wanted, actor: Actor): Promise<
   await checkStreams(deps, source, wanted, actor);
 }
 
-async function checkStreams(
-  deps: PipelineDeps,
-  source: EndpointRow,
+/** A refusal may rest on a discovery that is out of date: the source is asked again before it is passed on. */
+async function checkStreams(deps: PipelineDeps, source: EndpointRow, wanted: Wanted, actor: Actor): Promise<void> {
+  const known = source.discoveryId;
+  if (known === null) return checkAgainst(deps, source, wanted, await discoverNow(deps, source, actor));
+  try {
+    await checkAgainst(deps, source, wanted, known);
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.kind !== 'invalid') throw error;
+    await checkAgainst(deps, source, wanted, await discoverNow(deps, source, actor));
+  }
+}
+
+async function checkAgainst(
+  { db }: PipelineDeps,
+  { tenantId, id: endpointId }: EndpointRow,
   { mode, bindings }: Wanted,
-  actor: Actor,
+  discoveryId: string,
 ): Promise<void> {
-  const { tenantId, id: endpointId } = source;
-  const discoveryId = source.discoveryId ?? (await discoverFirst(deps, source, actor));
   const discovery = { tenantId, endpointId, discoveryId };
-  await deps.db.run(async (em) => {
-    if (bindings === null) checkOffer(mode, await surveyStreams(em, discovery, readModes[mode]));
-    else
-      checkBindings(
-        mode,
-        bindings,
-        await streamsNamed(
-          em,
-          discovery,
-          bindings.map(({ stream }) => stream),
-        ),
-      );
+  await db.run(async (em) => {
+    if (bindings === null) return checkOffer(mode, await surveyStreams(em, discovery, readModes[mode]));
+    const names = bindings.map(({ stream }) => stream);
+    checkBindings(mode, bindings, await streamsNamed(em, discovery, names));
   });
 }
 
-/** Nothing is known of the source yet: ask it, and pass on why when that fails. */
-async function discoverFirst(deps: PipelineDeps, { tenantId, id }: EndpointRow, actor: Actor): Promise<string> {
+/** Asks the source what it offers, and passes on why when that fails. */
+async function discoverNow(deps: PipelineDeps, { tenantId, id }: EndpointRow, actor: Actor): Promise<string> {
   try {
     await deps.probes.discover({ tenantId, id, actor });
   } catch (error) {
