@@ -64,7 +64,7 @@ export const latency: Scenario = {
       servers: { source: await describePostgres(source) },
       notes: [
         `A table of 100 rows, ${rounds} runs after ${warmUps} warm-ups, one after the other.`,
-        "From sending the request to the time stamp of the run's first event that counts a row as read: an upper bound, as events may come later than the row.",
+        "From sending the request to the time stamp of the run's first event that tells of data read, both by this machine's clock. The client opens the event stream after the trigger; `whole run` is until it knows of the end.",
       ],
     };
   },
