@@ -1,4 +1,5 @@
 import {
+  type Change,
   type Column,
   type DestinationSession,
   type RawData,
@@ -482,6 +483,95 @@ describe.each(servers)('destination, %s', (name, url) => {
         expect(step).toBeLessThan(40);
       }
     }
+  });
+
+  test.each([true, false])(
+    'changes: in their order, over batches, unchanged is kept, NULL clears (LOAD DATA LOCAL: %s)',
+    async (local) => {
+      const session = Object.assign(await lab.destination(), { localInfile: local });
+      const columns = [
+        ...simple.columns,
+        col('b', 'bytes'),
+        ...Array.from({ length: 70 }, (_, i) => col(`n${i}`, 'int32')),
+      ];
+      const wide = streamOf(columns, ['id']);
+      const row = (id: number, text: string | null | undefined, last: number | undefined): Row => [
+        id,
+        text,
+        undefined,
+        ...Array<undefined>(69).fill(undefined),
+        last,
+      ];
+      const whole = (id: number, text: string, last = 0): Row =>
+        row(id, text, last).map((value) => (value === undefined ? null : value));
+      const changes = (...list: readonly Change[]) => session.write({ kind: 'changes', changes: list });
+      const [stream, s] = [wide.id, { stream: wide.id }];
+      await session.resume(lane);
+      await session.prepare(wide, targetOf('orders', 'upsert', ['id']));
+      await session.write(
+        rowsOf(
+          [1, 2, 3, 4, 5, 6].map((id) => whole(id, `r${id}`, id)),
+          wide,
+        ),
+      );
+      await session.commit({ v: 1 });
+      await changes(
+        { op: 'update', ...s, after: row(1, undefined, 100) },
+        { op: 'delete', ...s, before: whole(2, 'r2') },
+      );
+      await changes(
+        { op: 'update', ...s, after: row(1, null, undefined) },
+        { op: 'insert', stream, after: whole(2, 'again') },
+      );
+      await changes(
+        { op: 'delete', ...s, before: [3, ...Array<null>(72).fill(null)] },
+        { op: 'update', ...s, before: whole(4, 'r4'), after: whole(40, 'moved') },
+      );
+      await changes({ op: 'insert', stream, after: whole(7, 'new') });
+      await changes({ op: 'update', ...s, after: row(7, undefined, 700) });
+      expect(await session.write(rowsOf([whole(5, 'row behind changes')], wide))).toMatchObject({ rows: 1 });
+      expect(await lab.sql('SELECT COUNT(*) FROM orders')).toEqual([['6']]);
+      await session.commit({ v: 2 });
+      expect(await lab.sql('SELECT id, name, n69 FROM orders ORDER BY id')).toEqual([
+        ['1', null, '100'],
+        ['2', 'again', '0'],
+        ['5', 'row behind changes', '0'],
+        ['6', 'r6', '6'],
+        ['7', 'new', '700'],
+        ['40', 'moved', '0'],
+      ]);
+      await changes(
+        { op: 'insert', stream, after: whole(8, 'x') },
+        { op: 'truncate', stream },
+        { op: 'insert', stream, after: whole(9, 'y') },
+      );
+      await session.commit({ v: 3 });
+      expect(await lab.sql('SELECT id, name FROM orders ORDER BY id')).toEqual([['9', 'y']]);
+      await changes({ op: 'update', ...s, after: row(10, undefined, 1) });
+      expect(await failure(session.commit({ v: 4 }))).toMatchObject({ class: 'data', code: 'rows-lost' });
+      expect(await lab.sql('SELECT id, name FROM orders ORDER BY id')).toEqual([['9', 'y']]);
+    },
+  );
+
+  test('changes need mode upsert, and a row that an update joins', async () => {
+    const change: Change = { op: 'delete', stream: simple.id, before: [1, null] };
+    for (const mode of ['append', 'replace'] as const) {
+      const session = await lab.destination();
+      await session.resume(laneOf(mode));
+      await session.prepare(simple, targetOf('orders', mode));
+      expect(await failure(session.write({ kind: 'changes', changes: [change] }))).toMatchObject({
+        class: 'data',
+        code: 'unsupported',
+      });
+    }
+    await to.resume(lane);
+    await to.prepare(simple, targetOf('keyed', 'upsert', ['id']));
+    await to.write({ kind: 'changes', changes: [change] });
+    const patch: Change = { op: 'update', stream: simple.id, after: [1, undefined] };
+    expect(await failure(to.write({ kind: 'changes', changes: [patch] }))).toMatchObject({
+      class: 'data',
+      code: 'rows-lost',
+    });
   });
 
   test('where LOAD DATA LOCAL is off, check says so, accepts offers nothing, and rows go by INSERT', async () => {

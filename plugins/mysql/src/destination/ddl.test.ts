@@ -149,15 +149,17 @@ test('upsert names the new values as the server does', () => {
     stream: streamOf([col('int64', { name: 'id' }), col('string', { name: 'v' })]),
     otherUniques: false,
     rows: 1,
+    changes: { truncated: false, deletes: false, patches: false },
   };
   const load = { stream, path: ['d', 's'], columns: [], replace: true };
   const stage = { ...rest, load, path: ['d', 't'], target: { table: ['t'], mode: 'upsert', key: ['id'] } } as const;
   expect(publishStatements(stage, false)).toEqual([
-    'INSERT INTO `d`.`t` (`id`, `v`) SELECT s.`id`, s.`v` FROM `d`.`s` AS s ON DUPLICATE KEY UPDATE `d`.`t`.`v` = s.`v`',
+    'INSERT INTO `d`.`t` (`id`, `v`) SELECT s.`id`, s.`v` FROM `d`.`s` AS s' +
+      " WHERE s.`_sluice_op` = 'u' ON DUPLICATE KEY UPDATE `d`.`t`.`v` = s.`v`",
   ]);
   expect(publishStatements(stage, true)[0]).toMatch(/`v` = VALUES\(`v`\)$/);
   expect(publishStatements({ ...stage, otherUniques: true }, false)).toEqual([
-    'DELETE `d`.`t` FROM `d`.`t` INNER JOIN `d`.`s` AS s ON `d`.`t`.`id` = s.`id`',
-    'INSERT INTO `d`.`t` (`id`, `v`) SELECT `id`, `v` FROM `d`.`s`',
+    "DELETE `d`.`t` FROM `d`.`t` INNER JOIN `d`.`s` AS s ON `d`.`t`.`id` = s.`id` WHERE s.`_sluice_op` = 'u'",
+    "INSERT INTO `d`.`t` (`id`, `v`) SELECT s.`id`, s.`v` FROM `d`.`s` AS s WHERE s.`_sluice_op` = 'u'",
   ]);
 });

@@ -108,13 +108,19 @@ export interface TableSpec {
   readonly columns: readonly ColumnSpec[];
   readonly key: readonly string[];
   readonly temporary?: boolean;
+  /** Definitions of columns that are no part of the stream. */
+  readonly bookkeeping?: readonly string[];
 }
 
-export function createTable({ path, columns, key, temporary = false }: TableSpec, server: Server): string {
+export function createTable(
+  { path, columns, key, temporary = false, bookkeeping = [] }: TableSpec,
+  server: Server,
+): string {
   refuseTwins(columns);
   const names = key.map(quoteName).join(', ');
   const parts = [
     ...columns.map(definition),
+    ...bookkeeping,
     ...(key.length > 0 ? [`PRIMARY KEY (${names})`] : []),
     ...placement(key, names, server),
   ];

@@ -4,7 +4,7 @@ import type { Link } from '../link.js';
 import { quoteName, quotePath } from '../quote.js';
 import { addColumn, columnSpecs, createTable } from './ddl.js';
 import { inspect, mismatch, missingColumns } from './inspect.js';
-import type { Stage } from './publish.js';
+import { type Stage, givenColumn, maskCount, noChanges, opColumn } from './publish.js';
 
 export interface StageRequest {
   readonly control: Link;
@@ -33,10 +33,19 @@ export async function prepareStage(request: StageRequest): Promise<{ stage: Stag
   for (const sql of statements) await control.run(sql);
   const load = { stream, path: [path[0]!, request.name], columns, replace: upsert };
   // The server drops it with the connection: what was staged and never committed is gone by itself.
-  await loading.run(createTable({ path: load.path, columns, key: upsert ? key : [], temporary: true }, loading.server));
+  const bookkeeping = upsert ? stageColumns(columns.length) : [];
+  await loading.run(
+    createTable({ path: load.path, columns, key: upsert ? key : [], temporary: true, bookkeeping }, loading.server),
+  );
   const otherUniques = (existing?.uniques ?? []).some((unique) => !sameSet(unique, key));
-  return { stage: { load, target, path, otherUniques, rows: 0 }, statements };
+  return { stage: { load, target, path, otherUniques, rows: 0, changes: noChanges() }, statements };
 }
+
+/** Rows that are loaded as they are leave these out: they are to be written whole. */
+const stageColumns = (columns: number): readonly string[] => [
+  `${quoteName(opColumn)} CHAR(1) NOT NULL DEFAULT 'u'`,
+  ...Array.from({ length: maskCount(columns) }, (_, i) => `${givenColumn(i)} BIGINT NOT NULL DEFAULT 0`),
+];
 
 function refuseKeyless(stream: Stream, target: Target): void {
   if (target.key.length === 0) {

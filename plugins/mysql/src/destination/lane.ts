@@ -1,0 +1,53 @@
+/** Who holds a lane: taking it, and writing to its row as its holder. */
+import { FencedError, type Lane } from '@sluice/connector-sdk';
+import type { Link } from '../link.js';
+import type { Checkpoints, LaneRow } from './checkpoints.js';
+import { dropTable, inTransaction, settle } from './swap.js';
+
+/** Registers the fence, finishes a swap that is due, and forgets what an older generation left. */
+export async function takeLane(control: Link, ddl: Link, checkpoints: Checkpoints, lane: Lane): Promise<LaneRow> {
+  await checkpoints.create(control);
+  await checkpoints.insert(control, lane);
+  const row = await inTransaction(control, async () => {
+    const found = await checkpoints.lock(control, lane);
+    if (found === undefined || found.fence > lane.fence || found.generation > lane.generation) {
+      throw new FencedError('Another runner has taken the lane.'); // Invariant 4
+    }
+    const settled = await settle(ddl, found);
+    const checkpoint = settled.generation < lane.generation ? undefined : settled.checkpoint;
+    const taken: LaneRow = { ...settled, fence: lane.fence, generation: lane.generation, checkpoint };
+    await checkpoints.update(control, lane, taken);
+    return taken;
+  });
+  return dropStale(control, ddl, checkpoints, lane, row);
+}
+
+/** After the commit that forgot them: a crash in between leaves tables, never a checkpoint without its table. */
+async function dropStale(
+  control: Link,
+  ddl: Link,
+  checkpoints: Checkpoints,
+  lane: Lane,
+  row: LaneRow,
+): Promise<LaneRow> {
+  const stale = row.shadows.filter((shadow) => shadow.generation !== lane.generation);
+  if (stale.length === 0) return row;
+  for (const { path } of stale) await ddl.run(dropTable(path));
+  return record(control, checkpoints, lane, (now) => ({
+    ...now,
+    shadows: now.shadows.filter((shadow) => shadow.generation === lane.generation),
+  }));
+}
+
+export function record(
+  control: Link,
+  checkpoints: Checkpoints,
+  lane: Lane,
+  change: (row: LaneRow) => LaneRow,
+): Promise<LaneRow> {
+  return inTransaction(control, async () => {
+    const row = change(await checkpoints.lockAsHolder(control, lane));
+    await checkpoints.update(control, lane, row);
+    return row;
+  });
+}
