@@ -124,8 +124,8 @@ export function fakeRunner({ nats, rpc }: Pick<Running, 'nats' | 'rpc'>): FakeRu
       await redeem(ticket);
       const { streams } = runner;
       if (streams instanceof Error) throw streams;
-      for (let at = 0; at < streams.length; at += 500)
-        await rpc.call('catalog.probes.streams', { ticket, streams: streams.slice(at, at + 500) });
+      for (let at = 0; at < streams.length; at += 100)
+        await rpc.call('catalog.probes.streams', { ticket, streams: streams.slice(at, at + 100) });
       return { count: streams.length };
     }),
   ];

@@ -1,0 +1,66 @@
+import { testDatabase, type TestDatabase } from '../../test/services.js';
+import { Database } from './database.js';
+import { entities } from './entities.js';
+
+let database: TestDatabase;
+beforeAll(async () => void (database = await testDatabase()));
+afterAll(async () => database?.drop());
+
+test('catalogs that start at the same moment migrate once, and each is up to date', async () => {
+  const opened = await Promise.all([0, 1, 2, 3].map(() => Database.open(database.url, 3)));
+  expect(await database.query('SELECT name FROM migration')).toEqual([{ name: 'Initial1763700000000' }]);
+  for (const db of opened) await db[Symbol.asyncDispose]();
+});
+
+test('entities say of every column what the migrations made of it', async () => {
+  const db = await Database.open(database.url, 3);
+  for (const entity of entities) {
+    const { columns, tableName } = db.source.getMetadata(entity);
+    const said = columns.map((c) => `${c.databaseName} ${c.isArray ? 'ARRAY' : String(c.type)} ${c.isNullable}`).sort();
+    const made = await database.query<{ column_name: string; data_type: string; is_nullable: string }>(
+      'SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_name = $1',
+      [tableName],
+    );
+    const types: Record<string, string> = { 'timestamp with time zone': 'timestamptz' };
+    expect(said).toEqual(
+      made.map((c) => `${c.column_name} ${types[c.data_type] ?? c.data_type} ${c.is_nullable === 'YES'}`).sort(),
+    );
+  }
+  await db[Symbol.asyncDispose]();
+});
+
+test('the audit trail can be added to, and not changed', async () => {
+  const db = await Database.open(database.url, 3);
+  await database.query("INSERT INTO audit (tenant_id, actor, action, subject_id) VALUES ('t', 'a', 'x', 'y')");
+  for (const sql of ['UPDATE audit SET actor = $$b$$', 'DELETE FROM audit', 'TRUNCATE audit'])
+    await expect(database.query(sql)).rejects.toThrow('append-only');
+  await db[Symbol.asyncDispose]();
+});
+
+test('a database that cannot be reached is unavailable, and says so', async () => {
+  const db = await Database.open(database.url, 2);
+  const lost = await db
+    .run((em) => em.query('SELECT pg_terminate_backend(pg_backend_pid())'))
+    .catch((error: unknown) => error);
+  expect(lost).toMatchObject({ failure: { kind: 'unavailable', code: 'database' } });
+  await new Promise((resolve) => setTimeout(resolve, 100)); // until the pool has noticed
+  expect(await db.run((em) => em.query('SELECT 1 AS one'))).toEqual([{ one: 1 }]);
+  await db[Symbol.asyncDispose]();
+  await expect(Database.open('postgres://u:p@127.0.0.1:1/x', 2)).rejects.toThrow('ECONNREFUSED');
+});
+
+test('a reference to another tenant is refused by the database itself', async () => {
+  const db = await Database.open(database.url, 2);
+  await database.query("INSERT INTO tenant VALUES ('t', 't'), ('u', 'u')");
+  const [{ id }] = (await database.query<{ id: string }>(
+    "INSERT INTO endpoint (id, tenant_id, role, name, connector_type, config) VALUES (gen_random_uuid(), 't', 'source', 's', 'x', '{}') RETURNING id",
+  )) as [{ id: string }];
+  const insert = (tenant: string) =>
+    database.query(
+      "INSERT INTO pipeline (id, tenant_id, name, source_id, destination_type, mode) VALUES (gen_random_uuid(), $1, 'p', $2, 'x', 'full')",
+      [tenant, id],
+    );
+  await expect(insert('u')).rejects.toThrow('pipeline_source');
+  await insert('t');
+  await db[Symbol.asyncDispose]();
+});
