@@ -58,6 +58,11 @@ export class RunAttempt {
     return this.#end();
   }
 
+  /** Bytes: the most that one of its workers took. */
+  get peakMemory(): number {
+    return Math.max(0, ...[...this.#workers].map(({ peakMemory }) => peakMemory));
+  }
+
   /** Stops at the next boundary; whoever has not stopped after `grace` seconds is killed. The first reason counts, but for 'lost'. */
   stop(reason: StopReason, grace: number): void {
     if (this.#stopped !== undefined && reason !== 'lost') return;

@@ -84,7 +84,6 @@ export class RunDesk implements AsyncDisposable {
       events.publish({ kind: 'started', runnerId: this.runnerId });
       const end = await this.#attempt(assignment, pair, stages, events, log, held);
       metrics.ended.inc({ outcome: end.status });
-      log.info({ outcome: end.status, stages: stages.fields }, 'a run ended here');
     } catch (error) {
       metrics.ended.inc({ outcome: 'error' });
       log.error({ err: error }, 'a run was left without a last word; its lease will run out');
@@ -110,6 +109,8 @@ export class RunDesk implements AsyncDisposable {
     if (this.#closing.signal.aborted) attempt.stop('release', settings.releaseGrace);
     try {
       const end = await running;
+      const { peakMemory } = attempt;
+      logger.info({ outcome: end.status, stages: stages.fields, peakMemory }, 'a run ended here');
       const first = stages.fields['first-data'];
       if (first !== undefined) metrics.firstRow.observe(first / 1000);
       await events.flush();

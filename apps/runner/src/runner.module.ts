@@ -1,5 +1,5 @@
 /** Wires the runner: the queue takes runs, the desk works on them in workers of the pool, and probes use the same pool. */
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import {
   Controller,
   Inject,
@@ -77,12 +77,18 @@ export class ProbesController {
   }
 }
 
+/** Beside this file, run as this process is run; but a debugger's port can be had only once. */
+const ownWorkerScript = (): WorkerScript => ({
+  entry: join(__dirname, `worker${extname(__filename)}`),
+  execArgv: process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
+});
+
 @Module({
   controllers: [ProbesController],
   providers: [
     Runner,
     { provide: RUNNER_SETTINGS, useFactory: () => runnerSettings() },
-    { provide: WORKER_SCRIPT, useValue: { entry: join(__dirname, 'worker.js'), execArgv: [] } },
+    { provide: WORKER_SCRIPT, useFactory: ownWorkerScript },
   ],
 })
 export class RunnerModule {}

@@ -23,6 +23,8 @@ export interface FakeRun {
   readonly source: JsonObject;
   readonly destination: JsonObject;
   readonly secrets?: JsonObject;
+  /** Connector type of both ends; 'numbers' when absent. */
+  readonly type?: string;
   readonly assignment?: Partial<Assignment>;
 }
 interface Known extends FakeRun {
@@ -124,7 +126,7 @@ export class FakeCatalog implements AsyncDisposable {
     if (run === undefined || (run.state !== 'pending' && run.state !== 'released')) return null;
     run.state = 'running';
     const open = (config: JsonObject) => ({
-      connectorType: 'numbers',
+      connectorType: run.type ?? 'numbers',
       config,
       secrets: seal(run.secrets ?? {}, publicKey, runId),
     });

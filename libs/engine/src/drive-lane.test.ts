@@ -8,7 +8,7 @@ import {
 } from '@sluice/connector-sdk';
 import { MemoryDatabase, failing } from '../test/memory-destination.js';
 import { lineEncoding, memorySource, numbers, type Script } from '../test/memory-source.js';
-import { isComplete } from './complete-mark.js';
+import { isComplete } from './engine-marks.js';
 import { driveLane, type LaneOutcome } from './drive-lane.js';
 import { Ends } from './ends.js';
 import type { LanePlan } from './lane-plan.js';

@@ -3,8 +3,8 @@ import { isSluiceError, type Lane } from '@sluice/connector-sdk';
 import { backoffDelay, defaultBackoff, type Backoff } from './backoff.js';
 import type { Ends } from './ends.js';
 import { LaneMeter, type LaneCounts } from './lane-meter.js';
-import type { LanePlan } from './lane-plan.js';
-import { runLane, type LaneEnd, type LaneListener } from './run-lane.js';
+import type { LanePart, LanePlan } from './lane-plan.js';
+import { publishParts, runLane, type LaneEnd, type LaneInput, type LaneListener } from './run-lane.js';
 import { pause } from './within.js';
 
 export interface DriveInput {
@@ -16,9 +16,15 @@ export interface DriveInput {
   readonly meter?: LaneMeter;
   readonly backoff?: Backoff;
   readonly chunkBytes?: number;
+  /** More than 1: a full read that has not begun may be cut into so many parts. */
+  readonly parts?: number;
+  /** The parts are done: show the stream, instead of reading it. */
+  readonly publish?: boolean;
 }
 export type LaneOutcome = { readonly counts: LaneCounts } & (
-  | { readonly status: LaneEnd }
+  | { readonly status: 'done' | 'already-done' | 'stopped' }
+  /** Each part is a lane of its own now. */
+  | { readonly status: 'split'; readonly parts: readonly LanePart[] }
   /** Another runner has the lane. (Invariant 4) */
   | { readonly status: 'fenced' }
   /** `scope` 'run': the other lanes would fail as well, since a system cannot be reached. */
@@ -32,7 +38,7 @@ export async function driveLane(input: DriveInput): Promise<LaneOutcome> {
   let durable = 0;
   for (;;) {
     const attempt = await tryLane({ ...input, meter });
-    if ('end' in attempt) return { status: attempt.end, counts: meter.committed };
+    if ('end' in attempt) return { ...endOf(attempt.end), counts: meter.committed };
     await ends.drop();
     const { error, opening } = attempt;
     const counts = meter.committed;
@@ -50,21 +56,23 @@ export async function driveLane(input: DriveInput): Promise<LaneOutcome> {
 /** Milliseconds. A longer rest is the scheduler's business: it ends the attempt and frees the runner. */
 const longestWait = 120_000;
 
+const endOf = (end: LaneEnd) =>
+  typeof end === 'string' ? ({ status: end } as const) : ({ status: 'split', parts: end.parts } as const);
+
 type Attempt = { readonly end: LaneEnd } | { readonly error: unknown; readonly opening: boolean };
 async function tryLane(input: DriveInput & { readonly meter: LaneMeter }): Promise<Attempt> {
-  const { ends, plan, lane, signal, meter, listener, chunkBytes } = input;
+  const { ends, signal, publish = false } = input;
   let opening = true;
   try {
     const { source, destination } = await ends.both();
     opening = false;
-    const { offers } = ends.openers;
-    const bound = chunkBytes === undefined ? {} : { chunkBytes };
-    const end = await runLane({ source, destination, plan, lane, offers, signal, meter, listener, ...bound });
+    const lane: LaneInput = { ...input, source, destination, offers: ends.openers.offers, signal };
+    const end = await (publish ? publishParts(lane) : runLane(lane));
     if (end === 'stopped') await ends.drop();
     return { end };
   } catch (error) {
     return { error, opening };
   } finally {
-    meter.rollback();
+    input.meter.rollback();
   }
 }

@@ -1,6 +1,6 @@
 export { agree } from './agree.js';
 export { backoffDelay, defaultBackoff, type Backoff } from './backoff.js';
-export { isComplete } from './complete-mark.js';
+export { isComplete } from './engine-marks.js';
 export { driveLane, type DriveInput, type LaneOutcome } from './drive-lane.js';
 export { Ends, type Openers } from './ends.js';
 export { LaneMeter, type LaneCounts } from './lane-meter.js';

@@ -13,9 +13,9 @@ import {
 } from '@sluice/connector-sdk';
 import { agree } from './agree.js';
 import { dataBytes } from './chunks.js';
-import { isComplete, markComplete, withoutMark } from './complete-mark.js';
+import { checkpointOfParts, isComplete, markComplete, partsOf, withoutMarks } from './engine-marks.js';
 import type { LaneMeter } from './lane-meter.js';
-import type { LanePlan } from './lane-plan.js';
+import type { LanePart, LanePlan } from './lane-plan.js';
 import { within } from './within.js';
 import { writeBatch } from './write-batch.js';
 
@@ -44,9 +44,14 @@ export interface LaneInput {
   readonly listener: LaneListener;
   /** Most bytes of rows in one `write`, and the size above which no batch is read ahead. (Invariant 10) */
   readonly chunkBytes?: number;
+  /** More than 1: a full read that has not begun may be cut into so many parts. */
+  readonly parts?: number;
 }
-/** 'done': all was read and committed. 'already-done': by an earlier attempt. 'stopped': by the signal. */
-export type LaneEnd = 'done' | 'already-done' | 'stopped';
+/**
+ * 'done': all was read and committed. 'already-done': by an earlier attempt. 'stopped': by the signal. With `parts`: nothing was
+ * read; each part is now a lane of its own, and `publishParts` ends the matter. The session that cut them stays open until then.
+ */
+export type LaneEnd = 'done' | 'already-done' | 'stopped' | { readonly parts: readonly LanePart[] };
 
 const defaultChunkBytes = 8 * 1024 * 1024;
 
@@ -57,6 +62,10 @@ export async function runLane(input: LaneInput): Promise<LaneEnd> {
   input.meter.resumed(last);
   if (plan.request.mode === 'full' && isComplete(last)) return 'already-done';
   if (signal.aborted) return 'stopped';
+  if (lane.part === undefined) {
+    const parts = partsOf(last) ?? (last === undefined ? await cut(input) : undefined);
+    if (parts !== undefined) return { parts };
+  }
   logStatements(listener, plan, await destination.prepare(plan.request.stream, plan.target));
   const request = withEncoding(
     plan.request,
@@ -67,7 +76,7 @@ export async function runLane(input: LaneInput): Promise<LaneEnd> {
     resumed: last !== undefined,
   });
   listener.phase?.('loading');
-  const batches = source.read([request], last === undefined ? undefined : withoutMark(last))[Symbol.asyncIterator]();
+  const batches = source.read([request], last === undefined ? undefined : withoutMarks(last))[Symbol.asyncIterator]();
   const pump = new Pump(input, request);
   try {
     return await pump.run(batches);
@@ -75,6 +84,38 @@ export async function runLane(input: LaneInput): Promise<LaneEnd> {
     // Bounded: a source that hangs must not keep the failure to itself; its session is closed next.
     if (!pump.ended) await within(5_000, batches.return?.());
   }
+}
+
+/** Cuts a large full read; the pieces are committed before any row of theirs, together with the shadow table they share. */
+async function cut({
+  source,
+  destination,
+  plan,
+  listener,
+  parts = 1,
+}: LaneInput): Promise<readonly LanePart[] | undefined> {
+  const { stream, mode } = plan.request;
+  if (parts < 2 || mode !== 'full' || plan.target.mode !== 'replace' || source.split === undefined) return undefined;
+  const pieces = await source.split(stream, parts);
+  if (pieces.length < 2) return undefined;
+  logStatements(listener, plan, await destination.prepare(stream, plan.target));
+  const checkpoint = checkpointOfParts(pieces);
+  await destination.commit(checkpoint);
+  listener.committed?.(checkpoint, false);
+  return partsOf(checkpoint);
+}
+
+/** All parts are durable: shows the stream. Repeatable; the part-less lane of `input` takes the fence once more. (Invariant 5) */
+export async function publishParts({ destination, plan, lane, listener }: LaneInput): Promise<LaneEnd> {
+  const last = await destination.resume(lane);
+  if (isComplete(last)) return 'already-done';
+  const { stream } = plan.request;
+  await destination.prepare(stream, plan.target);
+  listener.phase?.('finishing');
+  const checkpoint = markComplete({ ...last, v: last?.v ?? 1 });
+  await destination.commit(checkpoint, stream.id);
+  listener.committed?.(checkpoint, true);
+  return 'done';
 }
 
 const withEncoding = (request: StreamRequest, encoding: Encoding | undefined): StreamRequest =>
@@ -171,7 +212,7 @@ class Pump {
     await destination.commit(kept, complete && lane.part === undefined ? this.#stream : undefined);
     meter.commit();
     if (complete) this.#completed = true;
-    listener.committed?.(kept, complete);
+    listener.committed?.(kept, complete && lane.part === undefined);
     listener.moved?.();
     await source.confirm?.(checkpoint); // Invariant 2: the source forgets only what is durable
   }

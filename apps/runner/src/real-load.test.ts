@@ -1,0 +1,95 @@
+/** The whole way with the real PostgreSQL plugin and a runner that is a process, so that it can be killed like one. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openHarness, until, type Harness } from '../test/harness.js';
+import { freshDatabase, linkPostgresPlugin, type TestDatabase } from '../test/postgres.js';
+import { startRunnerProcess } from '../test/runner-process.js';
+
+jest.setTimeout(120_000);
+let house: Harness;
+let from: TestDatabase;
+let to: TestDatabase;
+let root: string;
+const rows = 200_000;
+
+beforeAll(async () => {
+  [house, from, to] = await Promise.all([openHarness(), freshDatabase(), freshDatabase()]);
+  root = mkdtempSync(join(tmpdir(), 'sluice-runner-plugins-'));
+  linkPostgresPlugin(root);
+  await from.query(`CREATE TABLE big AS SELECT n AS id, md5(n::text) AS a, repeat(md5((n + 1)::text), 5) AS b, now() AS at
+    FROM generate_series(1, ${rows}) n`);
+  await from.query('ALTER TABLE big ADD PRIMARY KEY (id)');
+  await from.query('ANALYZE big');
+});
+afterAll(async () => {
+  await Promise.all([house.close(), from.drop(), to.drop()]);
+  rmSync(root, { recursive: true, force: true });
+});
+
+const sum = `SELECT count(*)::int AS rows, sum(hashtextextended(big::text, 0))::text AS hash FROM big`;
+const start = (window: number, generation: number) =>
+  house.catalog.start(
+    {
+      source: { ...from.config, window_bytes: window },
+      destination: to.config,
+      secrets: from.secrets,
+      type: 'postgres',
+      assignment: { generation, bindings: [{ stream: 'public.big' }] },
+    },
+    'postgres',
+  );
+
+test('a table arrives whole, as bytes, in a small worker, soon after the trigger', async () => {
+  const runner = await startRunnerProcess(house.url, root);
+  const run = await start(64 * 2 ** 20, 1);
+  const finish = await until(() => run.finish, 'the end', 60_000);
+  expect(finish).toMatchObject({
+    outcome: { status: 'succeeded' },
+    counts: { rowsRead: rows, rowsWritten: rows, rowsRejected: 0 },
+  });
+  expect(await to.query(sum)).toEqual(await from.query(sum));
+  const line = runner
+    .log()
+    .split('\n')
+    .find((text) => text.includes('a run ended here'));
+  const { stages, peakMemory } = JSON.parse(line!) as { stages: Record<string, number>; peakMemory: number };
+  process.stdout.write(`stages in ms: ${JSON.stringify(stages)}, worker ${Math.round(peakMemory / 2 ** 20)} MiB\n`);
+  await runner.kill('SIGTERM');
+});
+
+test('a runner that is killed in mid load leaves nothing that the next one does not put right', async () => {
+  const first = await startRunnerProcess(house.url, root);
+  const run = await start(2 ** 20, 2);
+  const commits = (fence: string) =>
+    run.events.filter((event) => event.kind === 'checkpoint' && event.fence === fence).length;
+  const fence = (add: bigint): string => String(house.catalog.fence + add);
+  await until(() => run.state === 'running' && commits(fence(0n)) >= 3, 'three commits');
+  const before = fence(0n);
+  // The workers are frozen, so that one still believes in its lane when another runner has it.
+  const workers = first.workers();
+  for (const pid of workers) process.kill(pid, 'SIGSTOP');
+  await first.kill('SIGKILL');
+  const second = await startRunnerProcess(house.url, root);
+  run.state = 'pending';
+  await house.catalog.publish(run.id, 'postgres');
+  await until(() => run.finish ?? commits(fence(0n)) >= 2, 'two commits of the next');
+  for (const pid of workers) process.kill(pid, 'SIGCONT');
+  const finish = await until(() => run.finish, 'the end', 60_000);
+  expect(finish.outcome).toEqual({ status: 'succeeded' });
+  expect(BigInt(finish.fence)).toBeGreaterThan(BigInt(before));
+  expect(finish.counts.rowsWritten).toBeLessThan(rows);
+  expect(await to.query(sum)).toEqual(await from.query(sum));
+  const [lane] = await to.query<{ fence: string }>(`SELECT fence::text FROM _sluice_checkpoints`);
+  expect(lane!.fence).toBe(finish.fence);
+  await until(() => workers.every((pid) => !isAlive(pid)), 'the end of the old workers');
+  await second.kill('SIGTERM');
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
