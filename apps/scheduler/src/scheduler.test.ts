@@ -173,6 +173,20 @@ describe('scheduler', () => {
     expect(scheduler.schedules).toBe(3);
   });
 
+  test('a catalog that is not up yet is asked again soon', async () => {
+    let up = false;
+    const { rpc } = fakeCatalog({
+      'catalog.schedules.list': () => (up ? [] : Promise.reject(unavailable('no-service', ''))),
+      'catalog.runs.unresolved': () => [],
+    });
+    const listed = jest.spyOn(rpc, 'call');
+    scheduler = startScheduler({ rpc, bucket, logger, settings, listen: () => () => undefined });
+    await wait(100);
+    up = true;
+    await wait(1200);
+    expect(listed.mock.calls.filter(([subject]) => subject === 'catalog.schedules.list')).toHaveLength(2);
+  });
+
   test('who does not lead does nothing, and who stops leading stops', async () => {
     const { rpc, asked } = fakeCatalog({ 'catalog.schedules.list': () => [], 'catalog.runs.unresolved': () => [] });
     let leading = false;

@@ -26,6 +26,7 @@ export interface Scheduler extends AsyncDisposable {
 /** A message that a schedule changed may be lost: all are read again so often, ms. */
 const reloadEvery = 60_000;
 const reloadSoon = 100;
+const againAfterFailure = 1000;
 const page = 1000;
 const reportsAtOnce = 8;
 
@@ -122,7 +123,7 @@ async function startDue(
   }
 }
 
-/** Runs `work` at once and then regularly, never twice at a time; a failure is logged and the next turn comes all the same. */
+/** Runs `work` at once and then regularly, never twice at a time; after a failure, which is logged, soon again. */
 function repeated(logger: SchedulerDeps['logger'], complaint: string, work: () => Promise<unknown>) {
   let every: number | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -133,9 +134,16 @@ function repeated(logger: SchedulerDeps['logger'], complaint: string, work: () =
     asked = running;
     if (running) return;
     running = true;
-    await work().catch((error: unknown) => logger.warn({ err: error }, complaint));
+    const failed = await work().then(
+      () => false,
+      (error: unknown) => {
+        logger.warn({ err: error }, complaint);
+        return true;
+      },
+    );
     running = false;
-    if (every !== undefined) timer = setTimeout(() => void turn(), asked ? 0 : every);
+    if (every === undefined) return;
+    timer = setTimeout(() => void turn(), asked ? 0 : failed ? Math.min(every, againAfterFailure) : every);
   };
   return {
     start(ms: number): void {

@@ -239,7 +239,7 @@ describe('tickets', () => {
     const seen: string[] = [];
     runner.stop();
     const spy = app.nats.subscribe('runner.probes.check', {
-      callback: (_e, m) => seen.push(m.json<{ data: { ticket: string } }>().data.ticket),
+      callback: (_e, m) => void seen.push(m.json<{ data: { ticket: string } }>().data.ticket),
     });
     const call = failing(test1(id));
     while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -275,7 +275,7 @@ describe('update', () => {
   test('a new schedule counts from now on, and the scheduler hears of it', async () => {
     const heard: string[] = [];
     const listening = app.nats.subscribe('catalog-changed.>', {
-      callback: (_e, message) => heard.push(message.subject),
+      callback: (_e, message) => void heard.push(message.subject),
     });
     const view = await create({ schedule: { kind: 'cron', cron: '0 2 * * *' } });
     await database.query(

@@ -164,8 +164,8 @@ test('one active run per pipeline, also when triggered at the same moment; one s
   const { id } = await newPipeline();
   const answers = await Promise.all([0, 1, 2].map(() => failing(trigger(id))));
   expect(answers.filter((answer) => JSON.stringify(answer).includes('run-active'))).toHaveLength(2);
-  const [{ id: runId }] = await database.query<{ id: string }>('SELECT id FROM run WHERE pipeline_id = $1', [id]);
-  await one.rpc.call('catalog.runs.cancel', { tenantId, id: runId!, actor });
+  const [row] = await database.query<{ id: string }>('SELECT id FROM run WHERE pipeline_id = $1', [id]);
+  await one.rpc.call('catalog.runs.cancel', { tenantId, id: row!.id, actor });
   const dueAt = '2026-01-01T00:00:00.000Z';
   const due = await trigger(id, { dueAt, trigger: 'schedule' });
   await one.rpc.call('catalog.runs.cancel', { tenantId, id: due.id, actor });
