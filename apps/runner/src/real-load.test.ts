@@ -28,14 +28,14 @@ afterAll(async () => {
 });
 
 const sum = `SELECT count(*)::int AS rows, sum(hashtextextended(big::text, 0))::text AS hash FROM big`;
-const start = (window: number, generation: number) =>
+const start = (window: number, generation: number, parallelism = 1) =>
   house.catalog.start(
     {
       source: { ...from.config, window_bytes: window },
       destination: to.config,
       secrets: from.secrets,
       type: 'postgres',
-      assignment: { generation, bindings: [{ stream: 'public.big' }] },
+      assignment: { generation, bindings: [{ stream: 'public.big' }], options: { parallelism } },
     },
     'postgres',
   );
@@ -83,6 +83,27 @@ test('a runner that is killed in mid load leaves nothing that the next one does 
   const [lane] = await to.query<{ fence: string }>(`SELECT fence::text FROM _sluice_checkpoints`);
   expect(lane!.fence).toBe(finish.fence);
   await until(() => workers.every((pid) => !isAlive(pid)), 'the end of the old workers');
+  await second.kill('SIGTERM');
+});
+
+test('a large table is read in parts side by side, and cut short it goes on with the same parts', async () => {
+  await to.query('DROP TABLE big');
+  const first = await startRunnerProcess(house.url, root);
+  const run = await start(2 ** 20, 3, 3);
+  const commits = () => run.events.filter((event) => event.kind === 'checkpoint').length;
+  await until(() => commits() >= 8, 'some commits');
+  expect(await to.query(`SELECT FROM pg_class WHERE relname = 'big'`)).toEqual([]);
+  await first.kill('SIGKILL');
+  const second = await startRunnerProcess(house.url, root);
+  run.state = 'pending';
+  await house.catalog.publish(run.id, 'postgres');
+  const finish = await until(() => run.finish, 'the end', 60_000);
+  expect(finish).toMatchObject({ outcome: { status: 'succeeded' }, streams: [{ status: 'succeeded' }] });
+  expect(await to.query(sum)).toEqual(await from.query(sum));
+  const lanes = run.events.flatMap((event) => (event.kind === 'checkpoint' ? [event.lane] : []));
+  expect(new Set(lanes)).toEqual(
+    new Set(['', ' part 1 of 3', ' part 2 of 3', ' part 3 of 3'].map((part) => `pipe/full/public.big${part}`)),
+  );
   await second.kill('SIGTERM');
 });
 

@@ -1,14 +1,15 @@
 /** One attempt of a run, from the assignment to the last word. The work itself is done in worker processes. */
-import { reportError, runOutcome, type ErrorReport, type LanePlan } from '@sluice/engine';
+import { reportError, runOutcome, type ErrorReport } from '@sluice/engine';
 import type { Assignment, Counts, JsonObject, Outcome } from '@sluice/messages';
 import type { Logger } from '@sluice/service';
+import { LaneBoard } from './lane-board.js';
 import type { RunEvents } from './run-events.js';
 import { RunProgress } from './run-progress.js';
 import type { RunnerMetrics } from './runner-metrics.js';
 import type { RunStages } from './run-stages.js';
 import { WorkerFailure, type WorkerProcess } from './worker-process.js';
 import type { WorkerPool } from './worker-pool.js';
-import type { LaneAnswer, Note, RunOrder } from './worker/protocol.js';
+import type { LaneAnswer, LaneTask, Note, RunOrder } from './worker/protocol.js';
 import type { Scrub } from './worker/scrub.js';
 
 export interface AttemptDeps {
@@ -26,7 +27,7 @@ type StopReason = 'cancel' | 'release' | 'lost' | 'failed';
 export class RunAttempt {
   readonly progress = new RunProgress();
   readonly #workers = new Set<WorkerProcess>();
-  #queue: LanePlan[] = [];
+  #board = new LaneBoard([], 1);
   #stopped: StopReason | undefined;
   #cut: ErrorReport | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -67,7 +68,7 @@ export class RunAttempt {
   stop(reason: StopReason, grace: number): void {
     if (this.#stopped !== undefined && reason !== 'lost') return;
     this.#stopped = reason;
-    this.#queue = [];
+    this.#board.clear();
     for (const worker of this.#workers) worker.abort(reason);
     clearTimeout(this.#deadline);
     const kill = (): void => this.#killAll(`the worker did not stop within ${grace} s`);
@@ -101,11 +102,9 @@ export class RunAttempt {
     this.progress.plan(plan);
     for (const { stream, error } of plan.refused) this.#say('error', error.message, { stream, code: error.code });
     this.#report();
-    const parallelism = Math.min(Math.max(1, this.assignment.options.parallelism ?? 1), plan.lanes.length);
-    this.#queue = this.#stopped === undefined ? [...plan.lanes] : [];
-    // The longest first, or the last worker would have the longest all by itself.
-    if (parallelism > 1) this.#queue.sort((a, b) => rowsOf(b) - rowsOf(a));
-    const others = Array.from({ length: parallelism - 1 }, async () => this.#serve(await this.#hire()));
+    this.#board = new LaneBoard(plan.lanes, this.assignment.options.parallelism ?? 1);
+    if (this.#stopped !== undefined) this.#board.clear();
+    const others = Array.from({ length: this.#board.width - 1 }, async () => this.#serve(await this.#hire()));
     await Promise.all([this.#serve(first), ...others]);
   }
 
@@ -121,20 +120,21 @@ export class RunAttempt {
 
   /** Lane after lane until none is left, or until the run is cut. */
   async #serve(worker: WorkerProcess): Promise<void> {
-    for (let plan = this.#queue.shift(); plan !== undefined && !worker.dead; plan = this.#queue.shift()) {
-      const lane = plan;
+    for (let task = await this.#board.next(); task !== undefined; task = await this.#board.next()) {
+      const lane = task;
       this.progress.begin(lane);
       const done = this.deps.metrics.lane.startTimer();
       const answer = await this.#ask(worker, () => worker.ask('lane', lane));
       done({ status: answer?.status ?? 'crashed' });
       if (answer === undefined) this.progress.lost(lane);
       else this.#laneEnded(lane, answer);
+      this.#board.ended(lane, answer);
     }
   }
 
-  #laneEnded(plan: LanePlan, answer: LaneAnswer): void {
-    this.progress.end(plan, answer);
-    const stream = plan.request.stream.id;
+  #laneEnded(task: LaneTask, answer: LaneAnswer): void {
+    this.progress.end(task, answer);
+    const stream = task.plan.request.stream.id;
     if (answer.status === 'fenced') {
       this.#say('warn', `another runner has ${stream}`, { stream });
       this.stop('lost', 0); // Invariant 4
@@ -146,14 +146,13 @@ export class RunAttempt {
         ...(error.fix !== undefined && { fix: error.fix }),
       });
       if (answer.scope === 'run') this.#cutShort(error);
+    } else if (answer.status === 'split') {
+      this.#say('info', `${stream} is read in ${answer.parts.length} parts`, { stream });
     } else if (answer.status !== 'stopped') {
-      const { rowsWritten, bytes } = answer.counts;
-      this.#say('info', `${stream} is done`, {
-        stream,
-        rows: rowsWritten,
-        bytes,
-        earlier: answer.status === 'already-done',
-      });
+      const { rowsWritten: rows, bytes } = answer.counts;
+      const earlier = answer.status === 'already-done';
+      const what = task.part === undefined ? stream : `part ${task.part} of ${stream}`;
+      this.#say('info', `${what} is done`, { stream, rows, bytes, earlier });
     }
     this.#report();
   }
@@ -243,4 +242,3 @@ export class RunAttempt {
 }
 /** Streams in one progress event, which must stay well below the bus's 1 MiB. */
 const perEvent = 500;
-const rowsOf = ({ request }: LanePlan): number => request.stream.estimate?.rows ?? 0;

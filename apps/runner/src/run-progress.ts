@@ -1,17 +1,31 @@
 /** What is known of a run's streams: fed by notes of the workers, read by progress events and by the last word on the run. */
-import type { ErrorReport, LaneCounts, LanePlan } from '@sluice/engine';
+import type { ErrorReport, LaneCounts } from '@sluice/engine';
 import type { Counts, ProgressEvent, RunStreamView } from '@sluice/messages';
-import type { LaneAnswer, Note, PlanAnswer } from './worker/protocol.js';
+import type { LaneAnswer, LaneTask, Note, PlanAnswer } from './worker/protocol.js';
 
+interface LaneState {
+  readonly counts: LaneCounts;
+  readonly committed: LaneCounts;
+}
 interface Entry {
   status: RunStreamView['status'];
   readonly estimatedRows: number | null;
   error: ErrorReport | null;
-  counts: LaneCounts;
-  committed: LaneCounts;
+  /** By part; a stream that was not cut has one, ''. */
+  readonly lanes: Map<string, LaneState>;
   phase: 'loading' | 'finishing';
 }
 const none: LaneCounts = { rowsRead: 0, rowsWritten: 0, rowsRejected: 0, bytes: 0 };
+const sum = (all: Iterable<LaneCounts>): Counts => {
+  let { rowsRead, rowsWritten, rowsRejected, bytes } = none;
+  for (const counts of all) {
+    rowsRead += counts.rowsRead;
+    rowsWritten += counts.rowsWritten;
+    rowsRejected += counts.rowsRejected;
+    bytes += counts.bytes;
+  }
+  return { rowsRead, rowsWritten, rowsRejected, bytes };
+};
 
 export class RunProgress {
   readonly #streams = new Map<string, Entry>();
@@ -24,27 +38,32 @@ export class RunProgress {
     for (const { stream, error } of refused) this.#set(this.#add(stream, null), { status: 'failed', error });
   }
 
-  begin({ request }: LanePlan): void {
-    this.#set(request.stream.id, { status: 'running' });
+  begin({ plan }: LaneTask): void {
+    const stream = plan.request.stream.id;
+    if (this.#streams.get(stream)?.status === 'pending') this.#set(stream, { status: 'running' });
   }
 
   note(note: Note): void {
-    if (note.kind === 'counts') this.#set(note.stream, { counts: note.counts, committed: note.committed });
+    if (note.kind === 'counts') this.#count(note.stream, note.part, note);
     else if (note.kind === 'phase' && note.phase !== 'planning') this.#set(note.stream, { phase: note.phase });
   }
 
-  end({ request }: LanePlan, answer: LaneAnswer): void {
-    const { counts } = answer;
-    const whole = answer.status === 'done' || answer.status === 'already-done';
-    const error = answer.status === 'failed' ? answer.error : null;
-    const status = whole ? 'succeeded' : error === null ? 'pending' : 'failed';
-    this.#set(request.stream.id, { status, error, counts, committed: counts });
+  /** A part that is done leaves its stream running: whole is what is published. */
+  end({ plan, part }: LaneTask, answer: LaneAnswer): void {
+    const stream = plan.request.stream.id;
+    const { counts, status } = answer;
+    this.#count(stream, part, { counts, committed: counts });
+    if (status === 'failed') this.#set(stream, { status, error: answer.error });
+    else if (status === 'stopped' || status === 'fenced') this.#unfinished(stream);
+    else if (part === undefined && status !== 'split') this.#set(stream, { status: 'succeeded' });
   }
 
   /** The worker of this lane is gone: what it had not committed is not there. (Invariant 6) */
-  lost({ request }: LanePlan): void {
-    const entry = this.#streams.get(request.stream.id);
-    if (entry !== undefined) this.#set(request.stream.id, { status: 'pending', counts: entry.committed });
+  lost({ plan, part }: LaneTask): void {
+    const stream = plan.request.stream.id;
+    const { committed } = this.#streams.get(stream)?.lanes.get(part ?? '') ?? { committed: none };
+    this.#count(stream, part, { counts: committed, committed });
+    this.#unfinished(stream);
   }
 
   get phase(): ProgressEvent['phase'] {
@@ -56,17 +75,10 @@ export class RunProgress {
     const known = [...this.#streams.values()].map(({ estimatedRows }) => estimatedRows);
     return known.length === 0 || known.includes(null)
       ? null
-      : known.reduce<number>((sum, rows) => sum + (rows ?? 0), 0);
+      : known.reduce<number>((all, rows) => all + (rows ?? 0), 0);
   }
   get counts(): Counts {
-    let { rowsRead, rowsWritten, rowsRejected, bytes } = none;
-    for (const { counts } of this.#streams.values()) {
-      rowsRead += counts.rowsRead;
-      rowsWritten += counts.rowsWritten;
-      rowsRejected += counts.rowsRejected;
-      bytes += counts.bytes;
-    }
-    return { rowsRead, rowsWritten, rowsRejected, bytes };
+    return sum([...this.#streams.values()].map(countsOf));
   }
   /** All streams, those that failed first. */
   get views(): readonly RunStreamView[] {
@@ -81,10 +93,16 @@ export class RunProgress {
   }
 
   #add(stream: string, estimatedRows: number | null): string {
-    const start = { status: 'pending', error: null, counts: none, committed: none, phase: 'loading' } as const;
-    this.#streams.set(stream, { ...start, estimatedRows });
+    this.#streams.set(stream, { status: 'pending', error: null, lanes: new Map(), phase: 'loading', estimatedRows });
     this.#moved.add(stream);
     return stream;
+  }
+  #unfinished(stream: string): void {
+    if (this.#streams.get(stream)?.status === 'running') this.#set(stream, { status: 'pending' });
+  }
+  #count(stream: string, part: string | undefined, { counts, committed }: LaneState): void {
+    this.#streams.get(stream)?.lanes.set(part ?? '', { counts, committed });
+    this.#moved.add(stream);
   }
   #set(stream: string, change: Partial<Entry>): void {
     const entry = this.#streams.get(stream);
@@ -94,13 +112,8 @@ export class RunProgress {
   }
 }
 
-const viewOf = (stream: string, { status, estimatedRows, error, counts }: Entry): RunStreamView => ({
-  stream,
-  status,
-  estimatedRows,
-  error,
-  rowsRead: counts.rowsRead,
-  rowsWritten: counts.rowsWritten,
-  rowsRejected: counts.rowsRejected,
-  bytes: counts.bytes,
-});
+const countsOf = ({ lanes }: Entry): Counts => sum([...lanes.values()].map(({ counts }) => counts));
+const viewOf = (stream: string, entry: Entry): RunStreamView => {
+  const { status, estimatedRows, error } = entry;
+  return { stream, status, estimatedRows, error, ...countsOf(entry) };
+};

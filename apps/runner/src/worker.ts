@@ -59,8 +59,8 @@ const work: Work = {
     return null;
   },
   plan: () => theRun().plan(),
-  lane: async (plan) => {
-    const answer = await theRun().lane(plan);
+  lane: async (task) => {
+    const answer = await theRun().lane(task);
     return answer.status === 'failed' ? { ...answer, error: clean(answer.error) } : answer;
   },
 };

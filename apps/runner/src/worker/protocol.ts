@@ -1,6 +1,6 @@
 /** What a runner and its worker processes say to each other over the IPC channel ('advanced' serialization: bigint survives). */
 import type { Checkpoint, Finding, Json, Stream } from '@sluice/connector-sdk';
-import type { ErrorReport, LaneCounts, LaneEnd, LanePlan, LogLevel, Phase, StreamBinding } from '@sluice/engine';
+import type { ErrorReport, LaneCounts, LanePart, LanePlan, LogLevel, Phase, StreamBinding } from '@sluice/engine';
 
 type JsonObject = { readonly [key: string]: Json };
 export type Role = 'source' | 'destination';
@@ -25,9 +25,19 @@ export interface PlanAnswer {
   readonly refused: readonly { readonly stream: string; readonly error: ErrorReport }[];
 }
 export type LaneAnswer = { readonly counts: LaneCounts } & (
-  | { readonly status: LaneEnd | 'fenced' }
+  | { readonly status: 'done' | 'already-done' | 'stopped' | 'fenced' }
+  | { readonly status: 'split'; readonly parts: readonly LanePart[] }
   | { readonly status: 'failed'; readonly scope: 'lane' | 'run'; readonly error: ErrorReport }
 );
+export interface LaneTask {
+  readonly plan: LanePlan;
+  /** The name of the part that the plan's request is of. */
+  readonly part?: string;
+  /** More than 1: the lane may be cut into so many. */
+  readonly parts?: number;
+  /** All parts are done: show the stream. */
+  readonly publish?: boolean;
+}
 /** Order -> answer. */
 export interface Orders {
   /** Imports plugins ahead of their use: these connector types, or with none of them those of the platform itself. */
@@ -39,7 +49,7 @@ export interface Orders {
   begin: [RunOrder, null];
   /** Opens both ends, asks what there is and plans. */
   plan: [null, PlanAnswer];
-  lane: [LanePlan, LaneAnswer];
+  lane: [LaneTask, LaneAnswer];
 }
 export type OrderKind = keyof Orders;
 export type ToWorker =
@@ -54,7 +64,13 @@ export type Note =
   | { readonly kind: 'stage'; readonly stage: Stage; readonly at: number }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields?: JsonObject }
   | { readonly kind: 'phase'; readonly stream: string; readonly phase: Phase }
-  | { readonly kind: 'counts'; readonly stream: string; readonly counts: LaneCounts; readonly committed: LaneCounts }
+  | {
+      readonly kind: 'counts';
+      readonly stream: string;
+      readonly part?: string;
+      readonly counts: LaneCounts;
+      readonly committed: LaneCounts;
+    }
   | { readonly kind: 'committed'; readonly lane: string; readonly checkpoint: Checkpoint; readonly complete: boolean }
   | { readonly kind: 'streams'; readonly streams: readonly Stream[] };
 export type FromWorker =

@@ -1,8 +1,8 @@
 /** The worker's side of a run: both ends, the plan, one lane after the other. */
 import { ConfigError, codes, type Json, type Stream, type WriteMode } from '@sluice/connector-sdk';
-import { Ends, LaneMeter, driveLane, planRun, reportError, type LanePlan, type Log } from '@sluice/engine';
+import { Ends, LaneMeter, driveLane, planRun, reportError, type Log } from '@sluice/engine';
 import { readyDestination, readySource, type Registry } from './open-plugin.js';
-import type { LaneAnswer, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
+import type { LaneAnswer, LaneTask, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
 
 type Tell = (note: Note) => void;
 interface ReadyRun {
@@ -48,11 +48,14 @@ export class RunSide implements AsyncDisposable {
     return wanted.every((id) => known.has(id)) ? found : discover();
   }
 
-  async lane(plan: LanePlan): Promise<LaneAnswer> {
+  async lane({ plan, part, ...how }: LaneTask): Promise<LaneAnswer> {
     const { fence, generation } = this.order;
     const stream = plan.request.stream.id;
+    const ofPart = part === undefined ? {} : { part };
+    const name = part === undefined ? plan.id : `${plan.id} part ${part}`;
     const meter = new LaneMeter();
-    const report = (): void => this.tell({ kind: 'counts', stream, counts: meter.counts, committed: meter.committed });
+    const report = (): void =>
+      this.tell({ kind: 'counts', stream, ...ofPart, counts: meter.counts, committed: meter.committed });
     let due = false;
     const timer = setInterval(() => {
       if (due) report();
@@ -63,7 +66,8 @@ export class RunSide implements AsyncDisposable {
       const outcome = await driveLane({
         ends,
         plan,
-        lane: { id: plan.id, fence, generation },
+        ...how,
+        lane: { id: plan.id, fence, generation, ...ofPart },
         signal: this.signal,
         meter,
         listener: {
@@ -74,7 +78,7 @@ export class RunSide implements AsyncDisposable {
             if (!this.#seenData && meter.firstDataAt !== undefined) this.#firstData();
           },
           committed: (checkpoint, complete) => {
-            this.tell({ kind: 'committed', lane: plan.id, checkpoint, complete });
+            this.tell({ kind: 'committed', lane: name, checkpoint, complete });
             report();
           },
         },

@@ -1,0 +1,67 @@
+import type { LanePlan } from '@sluice/engine';
+import { LaneBoard } from './lane-board.js';
+import type { LaneAnswer } from './worker/protocol.js';
+
+const counts = { rowsRead: 0, rowsWritten: 0, rowsRejected: 0, bytes: 0 };
+const done: LaneAnswer = { status: 'done', counts };
+const split: LaneAnswer = {
+  status: 'split',
+  counts,
+  parts: [
+    { name: '1 of 2', part: [0] },
+    { name: '2 of 2', part: [1] },
+  ],
+};
+function plan(id: string, megabytes: number): LanePlan {
+  const stream = { id, path: [id], columns: [], key: [], modes: [], cursors: [] };
+  const estimate = { rows: 1, bytes: megabytes * 2 ** 20 };
+  return {
+    id,
+    request: { stream: { ...stream, estimate }, mode: 'full' },
+    target: { table: [id], mode: 'replace', key: [] },
+  };
+}
+
+test('one after the other in the given order, and the end', async () => {
+  const board = new LaneBoard([plan('a', 1), plan('b', 500)], 1);
+  expect(board.width).toBe(1);
+  const first = (await board.next())!;
+  expect([first.plan.id, first.parts]).toEqual(['a', 1]);
+  board.ended(first, done);
+  const second = (await board.next())!;
+  expect([second.plan.id, second.parts]).toEqual(['b', 1]);
+  board.ended(second, done);
+  expect(await board.next()).toBeUndefined();
+});
+
+test('a large stream is cut, its parts go to those who wait, and the last one done brings the publication', async () => {
+  const board = new LaneBoard([plan('a', 1), plan('b', 500)], 2);
+  expect(board.width).toBe(2);
+  const large = (await board.next())!;
+  expect([large.plan.id, large.parts]).toEqual(['b', 2]);
+  board.ended((await board.next())!, done);
+  const waiting = board.next();
+  board.ended(large, split);
+  const [one, two] = [(await waiting)!, (await board.next())!];
+  expect([one.part, one.plan.request.part, two.part, two.plan.request.part]).toEqual(['1 of 2', [0], '2 of 2', [1]]);
+  board.ended(two, done);
+  const last = board.next();
+  board.ended(one, { status: 'already-done', counts });
+  expect(await last).toEqual({ plan: plan('b', 500), publish: true });
+});
+
+test('a part that fails takes the others of its stream off the board', async () => {
+  const board = new LaneBoard([plan('b', 500), plan('a', 1)], 2);
+  board.ended((await board.next())!, split);
+  const part = (await board.next())!;
+  const error = { class: 'data', code: 'x', message: 'x' } as const;
+  board.ended(part, { status: 'failed', scope: 'lane', error, counts });
+  const rest = (await board.next())!;
+  expect(rest.plan.id).toBe('a');
+  const waiting = board.next();
+  board.clear();
+  board.ended(rest, done);
+  expect(await waiting).toBeUndefined();
+  board.ended(part, split);
+  expect(await board.next()).toBeUndefined();
+});
