@@ -276,7 +276,9 @@ export const defineSource = <C>(plugin: Omit<SourcePlugin<C>, 'contract' | 'kind
   ...plugin,
 });
 /** Identity with types: the whole of a destination plugin is the object given here. */
-export const defineDestination = <C>(plugin: Omit<DestinationPlugin<C>, 'contract' | 'kind'>): DestinationPlugin<C> => ({
+export const defineDestination = <C>(
+  plugin: Omit<DestinationPlugin<C>, 'contract' | 'kind'>,
+): DestinationPlugin<C> => ({
   contract: 1,
   kind: 'destination',
   ...plugin,

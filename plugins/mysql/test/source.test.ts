@@ -322,7 +322,7 @@ describe.each(servers)('source, %s', (name, url) => {
             kinds.push(batch.kind);
             if (batch.kind !== 'raw') continue;
             setTimeout(() => abort.abort(reason), 5);
-            for await (const chunk of batch.body) (void chunk, await new Promise((resolve) => setTimeout(resolve, 1)));
+            for await (const _ of batch.body) await new Promise((resolve) => setTimeout(resolve, 1));
           }
         })(),
       );

@@ -3,7 +3,7 @@ import {
   type Code,
   ConfigError,
   DataError,
-  SluiceError,
+  type SluiceError,
   TransientError,
   codes,
   isSluiceError,

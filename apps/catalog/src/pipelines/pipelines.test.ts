@@ -125,7 +125,6 @@ test.each<[string, Input, string, RegExp]>([
     'mode-unsupported',
     /no column that can be a cursor/,
   ],
-  ['incremental without a key', { mode: 'incremental', ...bound({ stream: 'log' }) }, 'key-missing', /no key.*"key"/],
   ['no stream', bound(), 'no-streams', /no stream is selected/],
   [
     'a stream twice',
@@ -316,4 +315,9 @@ test('a pipeline with an active run is not deleted; its runs outlive it', async 
     status: 'cancelled',
     pipelineName: view.name,
   });
+});
+
+test('incremental without a key is accepted: it appends', async () => {
+  const made = await create({ mode: 'incremental', ...bound({ stream: 'log' }) });
+  expect(made).toMatchObject({ mode: 'incremental', bindings: [{ stream: 'log' }] });
 });

@@ -36,7 +36,9 @@ function checkCron(cron: string, timezone: string): void {
 
 function isTimeZone(name: unknown): boolean {
   try {
-    return typeof name === 'string' && name !== '' && new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+    if (typeof name !== 'string' || name === '') return false;
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
   } catch {
     return false;
   }

@@ -6,7 +6,7 @@ import type {
   SourcePlugin,
   SourceSession,
 } from '@sluice/connector-sdk';
-import { joinSecrets, openRegistry, validateConfig } from '@sluice/plugin-host';
+import { joinSecrets, type openRegistry, validateConfig } from '@sluice/plugin-host';
 import type { OpenOrder, Role } from './protocol.js';
 
 export type Registry = ReturnType<typeof openRegistry>;

@@ -90,7 +90,7 @@ export class RowStream<T> implements AsyncIterator<T> {
     for (;;) {
       if (this.#failure !== undefined) {
         await this.#closed;
-        throw this.#failure;
+        throw this.#failure as Error;
       }
       const piece = this.#pieces.shift();
       if (piece !== undefined) {

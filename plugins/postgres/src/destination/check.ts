@@ -80,7 +80,7 @@ async function trials(
       );
       if (error !== undefined) await client.query('ROLLBACK TO SAVEPOINT step');
       if (error === undefined || expected.has(sqlState(error) ?? '')) continue;
-      if (sqlState(error) === undefined) throw error;
+      if (sqlState(error) === undefined) throw error as Error;
       const message = `The role cannot do what a load does: ${error instanceof Error ? error.message : String(error)}.`;
       findings.push({ code: code!, severity: 'error', message, fix: fix! });
     }

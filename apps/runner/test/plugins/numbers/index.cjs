@@ -51,7 +51,7 @@ async function misbehave({ behave, at, once, password }, n, signal) {
   if (behave === 'eat') for (const eaten = []; ; await sleep(5)) eaten.push(Buffer.alloc(16 * 1024 * 1024, 1));
   if (behave === 'bug') throw new TypeError(`cannot read ${password}`);
   if (behave === 'transient') throw failing('transient', 'connection-lost', 'the line was cut');
-  if (behave === 'stubborn') while (!signal.aborted || true) await sleep(1000);
+  if (behave === 'stubborn') for (;;) await sleep(1000);
 }
 
 const source = {
