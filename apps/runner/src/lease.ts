@@ -1,7 +1,7 @@
 /** A runner's hold on a run: heartbeats, and the two things that can come back. */
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { Logger, RpcClient } from '@sluice/service';
-import { cancelSubject } from '@sluice/messages';
+import { ServiceError, cancelSubject } from '@sluice/messages';
 
 export interface Held {
   readonly runId: string;
@@ -54,6 +54,9 @@ export class Lease implements AsyncDisposable {
       if (lost) this.listener.lost();
       else if (cancel) this.listener.cancel();
     } catch (error) {
+      // A refusal is an answer: the run is not ours any more. Silence is none.
+      const refused = error instanceof ServiceError && !['unavailable', 'internal'].includes(error.kind);
+      if (refused && !this.#over) this.listener.lost();
       this.deps.logger.warn({ err: error, runId: this.held.runId }, 'a heartbeat was not answered');
     } finally {
       this.#beating = false;

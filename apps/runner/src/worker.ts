@@ -46,7 +46,7 @@ const work: Work = {
   check: async ({ role, opening }) => {
     hide(opening);
     const findings = await check(probing, role, opening);
-    return findings.map((finding) => ({ ...finding, message: scrub(finding.message) }));
+    return findings.map((finding) => scrubJson(scrub, { ...finding }));
   },
   discover: async ({ opening }) => {
     hide(opening);

@@ -14,6 +14,10 @@ export interface RunnerProcess {
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
+/** Those that a failed test left behind. */
+const running = new Set<ChildProcess>();
+afterAll(() => running.forEach((child) => child.kill('SIGKILL')));
+
 /** Up, and with a warm worker. */
 async function isReady(log: string): Promise<boolean> {
   const line = log.split('\n').find((text) => text.includes('runner is up'));
@@ -41,7 +45,8 @@ export async function startRunnerProcess(
   });
   let text = '';
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const exited = once(child, 'exit');
+  running.add(child);
+  const exited = once(child, 'exit').then(() => running.delete(child));
   await until(() => {
     if (child.exitCode !== null) throw new Error(`the runner ended: ${text}`);
     return isReady(text);

@@ -8,6 +8,8 @@ export interface ErrorReport {
   readonly message: string;
   readonly fix?: string;
   readonly stream?: string;
+  /** The system asked to be left alone for so many ms. */
+  readonly retryAfter?: number;
 }
 export function reportError(error: unknown, stream?: string): ErrorReport {
   const of = stream === undefined ? {} : { stream };
@@ -16,7 +18,9 @@ export function reportError(error: unknown, stream?: string): ErrorReport {
     return { class: 'bug', code: 'bug', message, ...of };
   }
   const { class: cls, code, message, fix } = error;
-  return { class: cls, code, message, ...(fix !== undefined && { fix }), ...of };
+  const rest =
+    isSluiceError(error, 'transient') && error.retryAfter !== undefined ? { retryAfter: error.retryAfter } : {};
+  return { class: cls, code, message, ...(fix !== undefined && { fix }), ...of, ...rest };
 }
 
 export interface StreamEnd {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ConfigError, DataError, type ChangeData, type RowData } from '@sluice/connector-sdk';
+import { ConfigError, DataError, TransientError, type ChangeData, type RowData } from '@sluice/connector-sdk';
 import { backoffDelay, defaultBackoff } from './backoff.js';
 import { chunks, dataBytes } from './chunks.js';
 import { reportError, runOutcome } from './run-outcome.js';
@@ -48,6 +48,10 @@ test('errors travel as data', () => {
     message: 'no',
     fix: 'GRANT',
     stream: 's',
+  });
+  expect(reportError(new TransientError('busy', { retryAfter: 900 }))).toMatchObject({
+    class: 'transient',
+    retryAfter: 900,
   });
   expect(reportError(new TypeError('x is not a function'))).toEqual({
     class: 'bug',

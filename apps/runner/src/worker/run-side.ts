@@ -84,6 +84,7 @@ export class RunSide implements AsyncDisposable {
         },
       });
       if (outcome.status !== 'failed') return outcome;
+      this.#trace(outcome.error, stream);
       return { ...outcome, error: reportError(outcome.error, stream) };
     } finally {
       clearInterval(timer);
@@ -109,6 +110,13 @@ export class RunSide implements AsyncDisposable {
     const offers = encoding === 'rows' ? [] : source.can.encodings;
     const ends = new Ends({ offers, source: source.open, destination: destination.open }, this.signal);
     return { ends, writeModes: destination.can.modes };
+  }
+
+  /** For whoever mends the plugin: the user gets the message alone. */
+  #trace(error: unknown, stream: string): void {
+    if (!(error instanceof Error)) return;
+    const cause = error.cause instanceof Error ? { cause: error.cause.stack ?? error.cause.message } : {};
+    this.#log(stream)('debug', 'where it failed', { stack: error.stack ?? '', ...cause });
   }
 
   #log(stream?: string): Log {
