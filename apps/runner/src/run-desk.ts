@@ -163,7 +163,7 @@ export class RunDesk implements AsyncDisposable {
 }
 
 function orderOf(assignment: Assignment, pair: KeyPair): RunOrder {
-  const { pipelineId, mode, fence, generation, bindings, options } = assignment;
+  const { pipelineId, mode, fence, generation, rootId, bindings, options } = assignment;
   const open = ({ connectorType, config, secrets }: Opening): OpenOrder => ({
     type: connectorType,
     config,
@@ -174,6 +174,7 @@ function orderOf(assignment: Assignment, pair: KeyPair): RunOrder {
     mode,
     fence: BigInt(fence),
     generation,
+    rootId,
     bindings: bindings as readonly StreamBinding[] | null,
     encoding: options.encoding ?? 'auto',
     source: open(assignment.source),

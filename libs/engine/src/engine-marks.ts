@@ -10,6 +10,24 @@ const complete = '$complete';
 /** The pieces that a full read was cut into, for all attempts: rows of some of them may be durable already. */
 const parts = '$parts';
 
+/** What the lane had committed with this checkpoint, and in which chain of attempts: counts survive a killed runner. */
+const counts = '$counts';
+
+export interface KeptCounts {
+  readonly chain: string;
+  readonly rows: number;
+  readonly bytes: number;
+}
+export const markCounts = (checkpoint: Checkpoint, kept: KeptCounts): Checkpoint => ({
+  ...checkpoint,
+  [counts]: { ...kept },
+});
+/** Nothing where the checkpoint is of an earlier chain: every run counts from its own start. (Invariant 6) */
+export function countsIn(checkpoint: Checkpoint | undefined, chain: string): KeptCounts {
+  const kept = checkpoint?.[counts] as Partial<KeptCounts> | undefined;
+  return kept?.chain === chain ? { chain, rows: kept.rows ?? 0, bytes: kept.bytes ?? 0 } : { chain, rows: 0, bytes: 0 };
+}
+
 export const markComplete = (checkpoint: Checkpoint): Checkpoint => ({ ...checkpoint, [complete]: true });
 export const isComplete = (checkpoint: Checkpoint | undefined): boolean => checkpoint?.[complete] === true;
 
@@ -21,6 +39,6 @@ export function partsOf(checkpoint: Checkpoint | undefined): readonly LanePart[]
 }
 
 export function withoutMarks(checkpoint: Checkpoint): Checkpoint {
-  const { [complete]: _complete, [parts]: _parts, ...own } = checkpoint;
+  const { [complete]: _complete, [parts]: _parts, [counts]: _counts, ...own } = checkpoint;
   return { ...own, v: checkpoint.v };
 }

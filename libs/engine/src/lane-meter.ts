@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Checkpoint } from '@sluice/connector-sdk';
+import { countsIn, type KeptCounts } from './engine-marks.js';
 
-/** Counts of one lane in one attempt. Rows that were staged and not committed are taken back when the lane fails. */
+/** Counts of one lane over its chain of attempts. What was staged and not committed is taken back when the lane fails. */
 export interface LaneCounts {
   /** Committed, and read since the last commit. */
   readonly rowsRead: number;
@@ -17,9 +17,11 @@ export class LaneMeter {
   #bytes = 0;
   #stagedRows = 0;
   #stagedBytes = 0;
-  #inDoubt: { readonly checkpoint: Checkpoint; readonly rows: number; readonly bytes: number } | undefined;
   /** Milliseconds on the monotonic clock; undefined until the first row or the first bytes were read. */
   firstDataAt: number | undefined;
+
+  /** `chain`: shared by all attempts of one run, e.g. the first one's id. */
+  constructor(private readonly chain = '') {}
 
   get counts(): LaneCounts {
     return {
@@ -40,20 +42,15 @@ export class LaneMeter {
     this.#stagedRows += rows;
     this.#stagedBytes += bytes;
   }
-  /** Before a commit: should its answer be lost, the next `resume` tells whether it came to pass. */
-  committing(checkpoint: Checkpoint): void {
-    this.#inDoubt = { checkpoint, rows: this.#stagedRows, bytes: this.#stagedBytes };
+  /** What the lane will have committed once what is staged is. Kept in the destination with the data. */
+  get next(): KeptCounts {
+    return { chain: this.chain, rows: this.#rows + this.#stagedRows, bytes: this.#bytes + this.#stagedBytes };
   }
-  /** After `resume`: counts a commit whose answer was lost, when the lane stands where it led. (Invariant 6) */
+  /** After `resume`: the destination alone knows what is durable, a commit whose answer was lost included. (Invariant 6) */
   resumed(last: Checkpoint | undefined): void {
-    const doubt = this.#inDoubt;
-    this.#inDoubt = undefined;
-    if (doubt === undefined || !isDeepStrictEqual(doubt.checkpoint, last)) return;
-    this.#rows += doubt.rows;
-    this.#bytes += doubt.bytes;
+    ({ rows: this.#rows, bytes: this.#bytes } = countsIn(last, this.chain));
   }
   commit(): void {
-    this.#inDoubt = undefined;
     this.#rows += this.#stagedRows;
     this.#bytes += this.#stagedBytes;
     this.rollback();

@@ -13,7 +13,7 @@ import {
 } from '@sluice/connector-sdk';
 import { agree } from './agree.js';
 import { dataBytes } from './chunks.js';
-import { checkpointOfParts, isComplete, markComplete, partsOf, withoutMarks } from './engine-marks.js';
+import { checkpointOfParts, isComplete, markComplete, markCounts, partsOf, withoutMarks } from './engine-marks.js';
 import type { LaneMeter } from './lane-meter.js';
 import type { LanePart, LanePlan } from './lane-plan.js';
 import { within } from './within.js';
@@ -206,8 +206,7 @@ class Pump {
   async #commit(checkpoint: Checkpoint, complete: boolean): Promise<void> {
     const { destination, source, meter, listener, lane } = this.input;
     if (complete) listener.phase?.('finishing');
-    const kept = complete ? markComplete(checkpoint) : checkpoint;
-    meter.committing(kept);
+    const kept = markCounts(complete ? markComplete(checkpoint) : checkpoint, meter.next);
     // Invariant 1: data and checkpoint become durable together. Invariant 5: the last one publishes. A part publishes nothing.
     await destination.commit(kept, complete && lane.part === undefined ? this.#stream : undefined);
     meter.commit();

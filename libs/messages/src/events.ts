@@ -14,7 +14,7 @@ export interface StartedEvent extends Base {
   readonly kind: 'started';
   readonly runnerId: string;
 }
-/** Once a second, and at every change of phase. Counts are of this attempt; `streams` holds only those that moved. */
+/** Once a second, and at every change of phase. Counts are over the chain of attempts; `streams` holds only those that moved. */
 export interface ProgressEvent extends Base, Counts {
   readonly kind: 'progress';
   readonly phase: 'planning' | 'loading' | 'finishing';

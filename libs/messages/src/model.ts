@@ -114,7 +114,7 @@ export interface RunView extends ById, Counts {
   readonly mode: SyncMode;
   readonly trigger: RunTrigger;
   readonly status: RunStatus;
-  /** 1 for the first. Attempts are runs in a chain; `rootId` is the first of them, and counts below are the chain's sums. */
+  /** 1 for the first. Attempts are runs in a chain; `rootId` is the first of them, and counts are over the chain. */
   readonly attempt: number;
   readonly rootId: string;
   readonly previousId: string | null;

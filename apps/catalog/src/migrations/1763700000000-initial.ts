@@ -145,10 +145,6 @@ CREATE TABLE run (
   rows_rejected bigint NOT NULL DEFAULT 0,
   bytes bigint NOT NULL DEFAULT 0,
   -- what runners that handed this attempt back had counted before
-  base_rows_read bigint NOT NULL DEFAULT 0,
-  base_rows_written bigint NOT NULL DEFAULT 0,
-  base_rows_rejected bigint NOT NULL DEFAULT 0,
-  base_bytes bigint NOT NULL DEFAULT 0,
   checkpoints integer NOT NULL DEFAULT 0,
   estimated_rows bigint,
   error jsonb,

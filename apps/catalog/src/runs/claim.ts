@@ -31,11 +31,6 @@ interface Claimed {
   readonly fence: string;
 }
 
-/** A runner counts from nothing; what the one before it had counted in the same attempt is kept beside. */
-const carry = ['rows_read', 'rows_written', 'rows_rejected', 'bytes']
-  .map((name) => `base_${name} = base_${name} + ${name}, ${name} = 0`)
-  .join(', ');
-
 /** null: taken, over, not due, or unknown. Whoever gets the assignment holds the highest fence there is. (Invariant 4) */
 export async function claimRun(
   db: Database,
@@ -49,7 +44,7 @@ export async function claimRun(
       const run = await first<Claimed>(
         em,
         `UPDATE run SET status = 'running', phase = 'planning', fence = nextval('fence'), runner_id = $2,
-           lease_until = now() + make_interval(secs => $3), started_at = coalesce(started_at, now()), ${carry}
+           lease_until = now() + make_interval(secs => $3), started_at = coalesce(started_at, now())
          WHERE id = $1 AND status = 'pending' AND (not_before IS NULL OR not_before <= now())
          RETURNING id, tenant_id, pipeline_id, destination_id, mode, attempt, root_id, generation, fence`,
         [runId, runnerId, leaseSeconds],

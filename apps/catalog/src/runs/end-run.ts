@@ -194,7 +194,8 @@ export async function unresolvedRuns(
   db: Database,
   { limit }: Request<'catalog.runs.unresolved'>,
 ): Promise<UnresolvedRun[]> {
-  const fruitless = 'c.rows_written + c.base_rows_written = 0 AND c.checkpoints = 0';
+  const before = 'SELECT max(e.rows_written) FROM run e WHERE e.root_id = c.root_id AND e.attempt < c.attempt';
+  const fruitless = `c.checkpoints = 0 AND c.rows_written <= coalesce((${before}), 0)`;
   const found = await db.run((em) =>
     rows<Unresolved>(
       em,

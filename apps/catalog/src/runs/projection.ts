@@ -60,8 +60,7 @@ export async function project(em: EntityManager, { progress, streams: moved, che
   await em.query('SELECT pg_advisory_xact_lock(7318349395)');
   if (progress.size > 0)
     await em.query(
-      `UPDATE run r SET rows_read = e.rows_read, rows_written = e.rows_written, rows_rejected = e.rows_rejected,
-         bytes = e.bytes, phase = CASE r.status WHEN 'pending' THEN r.phase ELSE e.phase END, estimated_rows = e.estimated_rows, event_seq = e.seq
+      `UPDATE run r SET ${['rows_read', 'rows_written', 'rows_rejected', 'bytes'].map((name) => `${name} = greatest(r.${name}, e.${name})`).join(', ')}, phase = CASE r.status WHEN 'pending' THEN r.phase ELSE e.phase END, estimated_rows = e.estimated_rows, event_seq = e.seq
        FROM jsonb_to_recordset($1::jsonb) AS e (run_id uuid, tenant_id text, fence bigint, seq bigint, rows_read bigint,
          rows_written bigint, rows_rejected bigint, bytes bigint, phase text, estimated_rows bigint)
        WHERE ${heldBy} AND ${active} AND r.event_seq < e.seq`,

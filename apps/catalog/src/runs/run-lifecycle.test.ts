@@ -186,7 +186,7 @@ test('a start that falls due during a run is skipped for good', async () => {
   await one.rpc.call('catalog.runs.cancel', { tenantId, id: run.id, actor });
 });
 
-test('a chain shows through its first run: running between attempts, sums of counts, the last error', async () => {
+test('a chain shows through its first run: running between attempts, counts over the chain, the last error', async () => {
   const { id } = await newPipeline();
   const root = await trigger(id);
   const first = (await claim(root.id))!;
@@ -229,8 +229,8 @@ test('a chain shows through its first run: running between attempts, sums of cou
   await one.rpc.call('catalog.runs.finish', {
     ...held(again!),
     outcome: fail('config'),
-    counts: counts(4),
-    streams: [{ ...people, status: 'succeeded', ...counts(4) }],
+    counts: counts(7),
+    streams: [{ ...people, status: 'succeeded', ...counts(7) }],
   });
   expect(await seen()).toMatchObject({
     status: 'failed',
@@ -411,8 +411,8 @@ test('a run handed back is announced again as the same attempt, and keeps its co
   await one.rpc.call('catalog.runs.finish', {
     ...held(second),
     outcome: { status: 'succeeded' },
-    counts: counts(30),
-    streams: [{ stream: 'public.orders', status: 'succeeded', estimatedRows: 50, error: null, ...counts(30) }],
+    counts: counts(50),
+    streams: [{ stream: 'public.orders', status: 'succeeded', estimatedRows: 50, error: null, ...counts(50) }],
   });
   expect(await one.rpc.call('catalog.runs.get', { tenantId, id: run.id })).toMatchObject({
     status: 'succeeded',

@@ -1,13 +1,13 @@
 /**
  * How runs are shown. Attempts of one piece of work form a chain; whoever asks for its first run, the one a trigger answered,
- * is told how the chain stands. Counts are always the chain's sums.
+ * is told how the chain stands. Counts are always the chain's counted.
  */
 import type { RunError, RunStatus, RunTrigger, RunView, SyncMode } from '@sluice/messages';
 import type { EntityManager } from 'typeorm';
 import { rows } from '../database/database.js';
 import { iso } from '../requests.js';
 
-/** An attempt, its pipeline's present name, its chain's sums and its chain's last attempt. */
+/** An attempt, its pipeline's present name, its chain's counted and its chain's last attempt. */
 export interface ViewRow {
   readonly id: string;
   readonly tenant_id: string;
@@ -53,18 +53,18 @@ const standing = (alias: string): string =>
   ]
     .map((name) => `'${name}', ${alias}.${name}`)
     .join(', ')})`;
-const sums = ['rows_read', 'rows_written', 'rows_rejected', 'bytes'];
+const counted = ['rows_read', 'rows_written', 'rows_rejected', 'bytes'];
 /** How a chain stands, in SQL, for sorting; `chainStatus` says the same. */
 export const chainStatusSql = `CASE WHEN NOT l.settled OR (l.attempt > 1 AND l.status = 'pending') THEN 'running' ELSE l.status END`;
 
-/** To be followed by WHERE and ORDER BY. `r`: the run, `s`: its chain's sums, `l`: its chain's last attempt. */
+/** To be followed by WHERE and ORDER BY. `r`: the run, `s`: its chain's counts (a runner counts over the chain), `l`: its chain's last attempt. */
 export const viewSql = `
   SELECT r.id, r.tenant_id, r.pipeline_id, coalesce(p.name, r.pipeline_name) AS pipeline_name, r.mode, r.trigger, r.attempt,
-    r.root_id, r.previous_id, r.next_id, r.created_at, r.started_at, ${sums.map((name) => `s.${name}`).join(', ')},
+    r.root_id, r.previous_id, r.next_id, r.created_at, r.started_at, ${counted.map((name) => `s.${name}`).join(', ')},
     ${standing('r')} AS own, ${standing('l')} AS last
   FROM run r
   LEFT JOIN pipeline p ON p.tenant_id = r.tenant_id AND p.id = r.pipeline_id
-  CROSS JOIN LATERAL (SELECT ${sums.map((name) => `sum(c.${name} + c.base_${name})::float8 AS ${name}`).join(', ')}
+  CROSS JOIN LATERAL (SELECT ${counted.map((name) => `max(c.${name})::float8 AS ${name}`).join(', ')}
     FROM run c WHERE c.root_id = r.root_id) s
   CROSS JOIN LATERAL (SELECT * FROM run c WHERE c.root_id = r.root_id ORDER BY c.attempt DESC LIMIT 1) l`;
 

@@ -15,6 +15,8 @@ export interface RunOrder {
   readonly mode: 'full' | 'incremental' | 'changes';
   readonly fence: bigint;
   readonly generation: number;
+  /** Of the chain of attempts: counts go on where an earlier attempt's commits ended. */
+  readonly rootId: string;
   readonly bindings: readonly StreamBinding[] | null;
   readonly encoding: 'auto' | 'rows';
   readonly source: OpenOrder;

@@ -49,11 +49,11 @@ export class RunSide implements AsyncDisposable {
   }
 
   async lane({ plan, part, ...how }: LaneTask): Promise<LaneAnswer> {
-    const { fence, generation } = this.order;
+    const { fence, generation, rootId } = this.order;
     const stream = plan.request.stream.id;
     const ofPart = part === undefined ? {} : { part };
     const name = part === undefined ? plan.id : `${plan.id} part ${part}`;
-    const meter = new LaneMeter();
+    const meter = new LaneMeter(rootId);
     const report = (): void =>
       this.tell({ kind: 'counts', stream, ...ofPart, counts: meter.counts, committed: meter.committed });
     let due = false;
