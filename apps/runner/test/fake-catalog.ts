@@ -1,5 +1,6 @@
 /** The catalog as a runner sees it, over a real bus: hands out runs once, seals secrets, remembers what it is told. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
   cancelSubject,
@@ -113,8 +114,16 @@ export class FakeCatalog implements AsyncDisposable {
   cancelNow(id: string): void {
     this.nats.publish(cancelSubject(id));
   }
-  call<S extends Subject>(subject: S, request: Request<S>): Promise<Answer<S>> {
-    return new RpcClient(this.nats).call(subject, request, 30_000);
+  /** Asks a runner; one that has only just subscribed may not be known to the server yet. */
+  async call<S extends Subject>(subject: S, request: Request<S>): Promise<Answer<S>> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await new RpcClient(this.nats).call(subject, request, 30_000);
+      } catch (error) {
+        if (tries > 20 || !(error instanceof ServiceError) || error.failure.code !== 'no-service') throw error;
+        await sleep(100);
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
