@@ -31,8 +31,17 @@ export class Trial implements AsyncDisposable {
   defer(undo: () => Promise<unknown> | void): void {
     this.#undo.push(undo);
   }
+  /** Undoes all, whatever fails on the way; throws the first failure. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const undo of this.#undo.reverse()) await undo();
+    let failure: { error: unknown } | undefined;
+    for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
+      try {
+        await undo();
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
   }
 }
 

@@ -91,6 +91,8 @@ function upserted(table: Pick<MemoryTable, 'columns' | 'key' | 'rows'>, row: Row
 export function keyOf(table: Pick<MemoryTable, 'columns' | 'key'>): (row: Row) => string {
   const names = table.columns.map(({ name }) => name);
   const at = table.key.length > 0 ? table.key.map((name) => names.indexOf(name)) : names.map((_, i) => i);
+  const [only] = at;
+  if (at.length === 1 && only !== undefined) return (row) => String(row[only]);
   return (row) => JSON.stringify(at.map((i) => String(row[i])));
 }
 

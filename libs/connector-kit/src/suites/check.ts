@@ -18,8 +18,9 @@ export function checkCases(lab: AnyLab): Case[] {
   return [
     { id: 'check/required', run: (trial) => required(lab, trial) },
     { id: 'check/strangers', run: () => strangers(lab) },
-    { id: 'check/healthy', run: (trial) => healthy(lab, trial) },
+    // Before any other: what an earlier check() left would be there already.
     { id: 'check/leaves-nothing', run: (trial) => leavesNothing(lab, trial) },
+    { id: 'check/healthy', run: (trial) => healthy(lab, trial) },
     ...(lab.options.faults ?? []).map((fault): Case => ({
       id: `check/fault ${fault.name}`,
       run: (trial) => faulty(lab, trial, fault),

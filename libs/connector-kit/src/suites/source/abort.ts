@@ -62,7 +62,7 @@ const wideTable = (lab: SourceLab, trial: Trial, session: Parameters<typeof sour
   lab.options.peer.make
     ? sourceTable(lab, trial, session, {
         name: 'kit_wide',
-        rows: Array.from({ length: 20_000 }, (_, i) => plainRow(i, `${i} `.padEnd(190, '.'))),
+        rows: Array.from({ length: 5_000 }, (_, i) => plainRow(i, `${i} `.padEnd(190, '.'))),
       })
     : sourceTable(lab, trial, session);
 

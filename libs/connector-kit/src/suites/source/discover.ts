@@ -24,6 +24,7 @@ export function discoverCases(lab: SourceLab): Case[] {
 async function shape(lab: SourceLab, trial: Trial): Promise<void> {
   const { session } = await lab.open(trial);
   await sourceTable(lab, trial, session);
+  if (lab.options.peer.make) await sourceTable(lab, trial, session, { name: 'kit_other' });
   const streams = await session.discover();
   const ids = streams.map(({ id }) => id);
   same(new Set(ids).size, ids.length, 'distinct stream ids');
@@ -60,6 +61,7 @@ async function stable(lab: SourceLab, trial: Trial): Promise<void> {
 async function only(lab: SourceLab, trial: Trial): Promise<void> {
   const { session } = await lab.open(trial);
   const { stream } = await sourceTable(lab, trial, session);
+  if (lab.options.peer.make) await sourceTable(lab, trial, session, { name: 'kit_other' });
   const found = await session.discover([stream.id, 'kit_no_such_stream']);
   same(
     found.map(({ id }) => id),

@@ -97,7 +97,7 @@ async function notAhead(lab: SourceLab, trial: Trial): Promise<void> {
   const start = fetched();
   const reading = new Reading(session, table.reader('full'));
   const first = await firstRows(reading);
-  await pause(100);
+  await pause(40);
   const ahead = fetched() - start - first.length;
   await reading.stop();
   ok(ahead <= Math.max(first.length, 1), `${ahead} rows were fetched ahead of a reader that took ${first.length}`);
