@@ -109,7 +109,9 @@ describe.each(pairs)('%s -> %s', (from, to) => {
     await api.run(await api.connection({ name: `${title} names`, sourceId, destinationId, selectedStreams: selected }));
     for (const name of hostile) {
       expect(
-        await target.rows(`SELECT ${target.name(name)}, ${target.name('x y')} FROM ${target.name(name)} ORDER BY 1`),
+        await target.rows(
+          `SELECT ${target.name(name)} AS a, ${target.name('x y')} AS b FROM ${target.name(name)} ORDER BY 1`,
+        ),
       ).toEqual([
         ['1', 'one'],
         ['2', null],
