@@ -37,13 +37,21 @@ afterEach(() => rmSync(root, { recursive: true }));
 const readme = () => readFileSync(join(root, 'plugins/demo/README.md'), 'utf8');
 
 test('every page is written once, and then up to date', async () => {
-  expect(await generate({ root, check: false })).toEqual(['docs/errors.md', 'plugins/demo/README.md']);
+  expect(await generate({ root, check: false })).toEqual([
+    'docs/errors.md',
+    'docs/configuration.md',
+    'plugins/demo/README.md',
+  ]);
   expect(await generate({ root, check: false })).toEqual([]);
   expect(await generate({ root, check: true })).toEqual([]);
 });
 
 test('--check names what differs and writes nothing', async () => {
-  expect(await generate({ root, check: true })).toEqual(['docs/errors.md', 'plugins/demo/README.md']);
+  expect(await generate({ root, check: true })).toEqual([
+    'docs/errors.md',
+    'docs/configuration.md',
+    'plugins/demo/README.md',
+  ]);
   expect(existsSync(join(root, 'docs/errors.md'))).toBe(false);
   await generate({ root, check: false });
   writeFileSync(join(root, 'plugins/demo/README.md'), readme().replace('TCP port.', 'Another text.'));

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findPlugins, loadPlugin } from '@sluice/plugin-host';
+import { configurationPage } from './configuration-page.js';
 import { connectorReadme, newReadme } from './connector-readme.js';
 import { errorPage } from './error-page.js';
 import { formatted } from './markdown.js';
@@ -19,7 +20,7 @@ export async function generate({
   readonly root: string;
   readonly check: boolean;
 }): Promise<readonly string[]> {
-  const pages = [await errors(root), ...(await readmes(root))];
+  const pages = [await errors(root), await configuration(root), ...(await readmes(root))];
   const stale = pages.filter(({ path, text }) => !existsSync(path) || readFileSync(path, 'utf8') !== text);
   if (!check) for (const { path, text } of stale) writeFileSync(path, text);
   return stale.map(({ path }) => relative(root, path));
@@ -28,6 +29,10 @@ export async function generate({
 async function errors(root: string): Promise<Page> {
   const source = readFileSync(join(root, 'libs/connector-sdk/src/codes.ts'), 'utf8');
   return { path: join(root, 'docs/errors.md'), text: await formatted(errorPage(source)) };
+}
+
+async function configuration(root: string): Promise<Page> {
+  return { path: join(root, 'docs/configuration.md'), text: await formatted(configurationPage()) };
 }
 
 /** Of our own connectors, in plugins/: those of others document themselves. Throws when one is refused. */

@@ -38,7 +38,7 @@ const streamOf = (name, count) => ({
 });
 
 /** `behave`: 'crash' | 'hang' | 'eat' | 'stubborn' | 'bug' happens at row `at`; once, if `once` names a file that is then made. */
-async function misbehave({ behave, at, once, password }, n, signal) {
+async function misbehave({ behave, at, once, password }, n) {
   if (behave === undefined || n < (at ?? 0)) return;
   if (once !== undefined && existsSync(once)) return;
   if (once !== undefined) writeFileSync(once, '');
@@ -77,7 +77,7 @@ const source = {
         const window = config.window ?? 10;
         for (let n = after?.n ?? 0; n < count && !signal.aborted;) {
           const end = Math.min(count, n + window);
-          if (config.misbehaving === undefined || config.misbehaving === stream.id) await misbehave(config, n, signal);
+          if (config.misbehaving === undefined || config.misbehaving === stream.id) await misbehave(config, n);
           if (config.pace) await sleep(config.pace);
           const rows = Array.from({ length: end - n }, (_, i) => [n + i + 1]);
           n = end;
