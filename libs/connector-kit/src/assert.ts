@@ -1,5 +1,5 @@
 /** The kit's own small assertions: they throw, so that any test runner can show them. */
-import { type ErrorClass, SluiceError, isSluiceError } from '@sluice/connector-sdk';
+import { type ErrorClass, type SluiceError, isSluiceError } from '@sluice/connector-sdk';
 
 /** A rule of the contract was broken. The message says what was seen and what the rule asks. */
 export class ConformanceError extends Error {

@@ -19,7 +19,7 @@ import { type MemoryConfig, memoryConfig } from './config.js';
 import { evolved, shapeOf, withColumns } from './evolve.js';
 import { jsonLines } from './json-lines.js';
 import { memoryFaults } from './source.js';
-import { MemoryConnection, MemorySystem, type MemoryTable, applyChange, keyOf, memoryPassword } from './system.js';
+import { type MemoryConnection, MemorySystem, type MemoryTable, applyChange, keyOf, memoryPassword } from './system.js';
 
 /** Where a crash can be wanted: before anything is durable, in the middle, or after, when the caller does not learn of it. */
 export type CrashPoint = 'write' | 'before-commit' | 'inside-commit' | 'after-commit';

@@ -16,7 +16,7 @@ import type { SourceOptions } from '../options.js';
 import type { SourcePeer } from '../peer.js';
 import { type MemoryConfig, memoryConfig } from './config.js';
 import { encodeRows, jsonLines } from './json-lines.js';
-import { MemoryConnection, MemorySystem, type MemoryTable, memoryPassword } from './system.js';
+import { type MemoryConnection, MemorySystem, type MemoryTable, memoryPassword } from './system.js';
 
 interface MemorySourceOptions {
   readonly system?: MemorySystem;

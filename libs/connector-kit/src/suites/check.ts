@@ -8,7 +8,7 @@ import type {
   SourceSession,
 } from '@sluice/connector-sdk';
 import { describeError, ok, same } from '../assert.js';
-import { type Case, Lab, Trial, needs, valueOf } from '../lab.js';
+import { type Case, type Lab, type Trial, needs, valueOf } from '../lab.js';
 import type { AnyOptions, Fault } from '../options.js';
 import { at, edited, properties, validate } from '../schema.js';
 
