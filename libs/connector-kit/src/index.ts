@@ -2,6 +2,7 @@ export { ConformanceError } from './assert.js';
 export { conformance, runConformance } from './conformance.js';
 export { MemoryStore, type CrashPoint, memoryDestination } from './memory/destination.js';
 export { jsonLines } from './memory/json-lines.js';
+export { type Script, scriptedSource } from './memory/scripted-source.js';
 export { memorySource } from './memory/source.js';
 export { MemorySystem } from './memory/system.js';
 export type { DestinationOptions, Fault, Runner, SourceOptions } from './options.js';

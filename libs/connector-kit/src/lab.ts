@@ -57,6 +57,10 @@ export abstract class Lab<Plugin extends AnyKind, Options extends AnyOptions, Se
     this.seed = options.seed ?? Date.now() % 2 ** 31;
   }
 
+  /** The working configuration, unvalidated. */
+  get config(): unknown {
+    return valueOf(this.options.config);
+  }
   get rows(): number {
     return this.options.rows ?? 60;
   }
@@ -75,7 +79,7 @@ export abstract class Lab<Plugin extends AnyKind, Options extends AnyOptions, Se
   /** Opens a session with the working configuration, or with `config`; disposed of at the end of the trial. */
   async open(
     trial: Trial,
-    { abort = new AbortController(), config = this.options.config }: OpenOptions = {},
+    { abort = new AbortController(), config = this.config }: OpenOptions = {},
   ): Promise<Opened<Session>> {
     const valid = await validate(this.plugin, config);
     ok(
@@ -115,6 +119,9 @@ export class DestinationLab extends Lab<DestinationPlugin, DestinationOptions, D
     return this.plugin.open(config, context);
   }
 }
+
+/** A value, or what a function answers now. */
+export const valueOf = (value: unknown): unknown => (typeof value === 'function' ? (value as () => unknown)() : value);
 
 /** The peer's function, or the end of the case: it proves nothing without. */
 export function needs<T>(means: T | undefined, name: string): T {

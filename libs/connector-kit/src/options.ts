@@ -9,13 +9,17 @@ export interface Runner {
 /** A configuration that must not work, and the code it is refused with. */
 export interface Fault {
   readonly name: string;
+  /** As `config` of the options: a value, or a function that answers it. */
   readonly config: unknown;
   /** The code of the error `open` throws, or of the finding `check` answers: 'authentication'. */
   readonly code: string;
 }
 
 interface Options<Peer> {
-  /** A working configuration, as a user would write it: it is validated by the plugin's own schema. */
+  /**
+   * A working configuration, as a user would write it: it is validated by the plugin's own schema. A function is called when
+   * a case runs, so that a server may have been started by then.
+   */
   readonly config: unknown;
   readonly peer: Peer;
   /** Which variant to open, when the plugin has variants. */

@@ -39,17 +39,27 @@ export class Report {
     const counts = (['passed', 'failed', 'waived', 'waived in vain', 'not proven'] as const).map(
       (state) => `${this.of(state).length} ${state}`,
     );
-    const lines = this.outcomes.flatMap(({ id: name, state, notes }) =>
-      state !== 'passed' || notes.length > 0
-        ? [`  ${state.padEnd(14)} ${name}${notes.length > 0 ? `: ${notes.join('; ')}` : ''}`]
-        : [],
+    const told = this.outcomes.filter(
+      ({ state, notes }) => state !== 'not proven' && (state !== 'passed' || notes.length > 0),
+    );
+    const lines = told.map(
+      (one) => `  ${one.state.padEnd(14)} ${one.id}${one.notes.length > 0 ? `: ${one.notes.join('; ')}` : ''}`,
     );
     return [
       `conformance of ${kind} ${id}: ${counts.join(', ')} (seed ${this.seed})`,
       `  claims         ${claims.join(', ')}`,
       ...lines,
+      ...this.#unproven(),
       '',
     ].join('\n');
+  }
+
+  /** One line per reason: often it is one for many cases. */
+  #unproven(): string[] {
+    const reasons = new Map<string, string[]>();
+    for (const { id, notes } of this.of('not proven'))
+      reasons.set(notes.join('; '), [...(reasons.get(notes.join('; ')) ?? []), id]);
+    return [...reasons].map(([reason, ids]) => `  not proven     ${ids.join(', ')}: ${reason}`);
   }
 
   /** Fails on a waiver with no reason, and on one that names no case. */

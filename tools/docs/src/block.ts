@@ -10,3 +10,10 @@ export function withBlock(page: string, name: string, text: string): string {
   if (end < 0) throw new Error(`the marker ${open} is never closed by ${close}`);
   return page.slice(0, start) + block + page.slice(end + close.length);
 }
+
+/** The page with every block `file NAME` showing that file as code. Throws for a file that is not there. */
+export function withFiles(page: string, read: (name: string) => string): string {
+  const names = [...page.matchAll(/<!-- sluice:file (\S+) -->/g)].map(([, name = '']) => name);
+  return names.reduce((text, name) => withBlock(text, `file ${name}`, fenced(name, read(name))), page);
+}
+const fenced = (name: string, text: string): string => `\`\`\`${name.split('.').at(-1)}\n${text.trimEnd()}\n\`\`\``;

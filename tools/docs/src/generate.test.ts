@@ -1,8 +1,10 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { withFiles } from './block.js';
 import { errorPage } from './error-page.js';
 import { generate } from './index.js';
+import { formatted } from './markdown.js';
 
 const repository = resolve(__dirname, '../../..');
 const demo = `
@@ -21,12 +23,17 @@ exports.default = [
     variants: { fork: { title: 'Fork', description: 'A fork.' } } },
 ];`;
 
+const tutorial =
+  '# SDK\n\n<!-- sluice:file acme/index.ts -->\n\n```ts\nexport const answer = 42;\n```\n\n<!-- /sluice:file acme/index.ts -->\n';
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'sluice-docs-'));
   for (const folder of ['libs/connector-sdk/src', 'docs', 'plugins/demo'])
     mkdirSync(join(root, folder), { recursive: true });
   cpSync(join(repository, 'libs/connector-sdk/src/codes.ts'), join(root, 'libs/connector-sdk/src/codes.ts'));
+  mkdirSync(join(root, 'tools/docs/examples/acme'), { recursive: true });
+  writeFileSync(join(root, 'tools/docs/examples/acme/index.ts'), 'export const answer = 42;\n');
+  writeFileSync(join(root, 'libs/connector-sdk/README.md'), tutorial);
   writeFileSync(
     join(root, 'plugins/demo/package.json'),
     JSON.stringify({ name: 'demo', sluice: { contract: 1, plugin: './index.cjs' } }),
@@ -101,6 +108,16 @@ test('capabilities are those of the plugin, with its variants', async () => {
   expect(text).toContain('| connector type | `demo`, `fork` |');
 });
 
+test('code in the tutorial is that of the examples', async () => {
+  const path = join(root, 'libs/connector-sdk/README.md');
+  writeFileSync(path, tutorial.replace('42', '43'));
+  expect(await generate({ root, check: true })).toContain('libs/connector-sdk/README.md');
+  await generate({ root, check: false });
+  expect(readFileSync(path, 'utf8')).toBe(tutorial);
+  writeFileSync(path, tutorial.replaceAll('index.ts', 'gone.ts'));
+  await expect(generate({ root, check: true })).rejects.toThrow('gone.ts');
+});
+
 test('a plugin that is refused is named', async () => {
   writeFileSync(join(root, 'plugins/demo/package.json'), JSON.stringify({ name: 'demo', sluice: { contract: 9 } }));
   await expect(generate({ root, check: true })).rejects.toThrow(
@@ -116,8 +133,11 @@ test('every code has a row with its comment; one without a comment is an error',
   );
 });
 
-test('docs/errors.md of this repository is up to date', async () => {
-  const { formatted } = await import('./markdown.js');
+test('the pages of this repository that need no built plugin are up to date', async () => {
   const source = readFileSync(join(repository, 'libs/connector-sdk/src/codes.ts'), 'utf8');
   expect(readFileSync(join(repository, 'docs/errors.md'), 'utf8')).toBe(await formatted(errorPage(source)));
+  const readme = readFileSync(join(repository, 'libs/connector-sdk/README.md'), 'utf8');
+  const read = (name: string) => readFileSync(join(repository, 'tools/docs/examples', name), 'utf8');
+  expect(readme).toBe(withFiles(readme, read));
+  expect(readme.match(/<!-- sluice:file /g)).toHaveLength(6);
 });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findPlugins, loadPlugin } from '@sluice/plugin-host';
 import { configurationPage } from './configuration-page.js';
+import { withFiles } from './block.js';
 import { connectorReadme, newReadme } from './connector-readme.js';
 import { errorPage } from './error-page.js';
 import { formatted } from './markdown.js';
@@ -20,7 +21,7 @@ export async function generate({
   readonly root: string;
   readonly check: boolean;
 }): Promise<readonly string[]> {
-  const pages = [await errors(root), await configuration(root), ...(await readmes(root))];
+  const pages = [await errors(root), await configuration(root), tutorial(root), ...(await readmes(root))];
   const stale = pages.filter(({ path, text }) => !existsSync(path) || readFileSync(path, 'utf8') !== text);
   if (!check) for (const { path, text } of stale) writeFileSync(path, text);
   return stale.map(({ path }) => relative(root, path));
@@ -33,6 +34,13 @@ async function errors(root: string): Promise<Page> {
 
 async function configuration(root: string): Promise<Page> {
   return { path: join(root, 'docs/configuration.md'), text: await formatted(configurationPage()) };
+}
+
+/** The SDK's README, whose code is that of the examples: they are compiled and tested. */
+function tutorial(root: string): Page {
+  const path = join(root, 'libs/connector-sdk/README.md');
+  const read = (name: string) => readFileSync(join(root, 'tools/docs/examples', name), 'utf8');
+  return { path, text: withFiles(readFileSync(path, 'utf8'), read) };
 }
 
 /** Of our own connectors, in plugins/: those of others document themselves. Throws when one is refused. */

@@ -8,7 +8,7 @@ import type {
   SourceSession,
 } from '@sluice/connector-sdk';
 import { describeError, ok, same } from '../assert.js';
-import { type Case, type Lab, type Trial, needs } from '../lab.js';
+import { type Case, type Lab, type Trial, needs, valueOf } from '../lab.js';
 import type { AnyOptions, Fault } from '../options.js';
 import { at, edited, properties, validate } from '../schema.js';
 
@@ -41,7 +41,7 @@ export function secretCases(lab: AnyLab): Case[] {
     {
       id: 'errors/no-secrets',
       run: async (trial) => {
-        const values = secrets().map(({ path }) => at(lab.options.config, path));
+        const values = secrets().map(({ path }) => at(lab.config, path));
         const needles = values.filter((value): value is string => typeof value === 'string' && value.length >= 6);
         if (needles.length < values.filter(Boolean).length)
           trial.note('a secret of the configuration is shorter than six characters and was not looked for');
@@ -55,11 +55,11 @@ export function secretCases(lab: AnyLab): Case[] {
 /** Each required key taken away: the schema names it, so that the host's ConfigError can. */
 async function required(lab: AnyLab, trial: Trial): Promise<void> {
   const keys = properties(lab.schema).filter(
-    (property) => property.required && at(lab.options.config, property.path) !== undefined,
+    (property) => property.required && at(lab.config, property.path) !== undefined,
   );
   if (keys.length === 0) trial.note('no required option');
   for (const { path } of keys) {
-    const without = edited(lab.options.config, path, (holder, key) => delete holder[key]);
+    const without = edited(lab.config, path, (holder, key) => delete holder[key]);
     const name = path.join('.');
     const result = await validate(lab.plugin, without);
     ok('issues' in result, `the schema takes a configuration without the required '${name}'`);
@@ -110,7 +110,7 @@ async function leavesNothing(lab: AnyLab, trial: Trial): Promise<void> {
 
 /** A wrong configuration is refused by `open` as a ConfigError, or found by `check`; either way with the code expected. */
 async function faulty(lab: AnyLab, trial: Trial, fault: Fault): Promise<void> {
-  const codes = await complaints(lab, trial, fault.config);
+  const codes = await complaints(lab, trial, valueOf(fault.config));
   ok(codes.includes(fault.code), `expected code '${fault.code}', got [${codes.join(', ')}]`);
 }
 
@@ -133,9 +133,9 @@ async function complaints(lab: AnyLab, trial: Trial, config: unknown): Promise<s
 const canary = 'kit-canary-7c1f';
 
 async function wrongSecret(lab: AnyLab, trial: Trial, path: readonly string[]): Promise<void> {
-  if (typeof at(lab.options.config, path) !== 'string')
+  if (typeof at(lab.config, path) !== 'string')
     return trial.note(`'${path.join('.')}' is not set in the configuration`);
-  const config = edited(lab.options.config, path, (holder, key) => (holder[key] = canary));
+  const config = edited(lab.config, path, (holder, key) => (holder[key] = canary));
   if ('issues' in (await validate(lab.plugin, config)))
     return trial.note(`'${path.join('.')}' is checked by the schema`);
   const codes = await complaints(lab, trial, config);
