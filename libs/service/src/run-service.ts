@@ -68,10 +68,12 @@ export function onStopSignal(stop: () => Promise<void>, { logger }: Pick<Lent, '
   process.on('SIGINT', handle);
 }
 
-/** For an app's main.ts: a start that fails says why in one line and ends with code 1. */
+/** For an app's main.ts: a start that fails says why in one line (with its stack at LOG_LEVEL debug) and ends with code 1. */
 export function main(start: () => Promise<unknown>): void {
   start().catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    const verbose = ['debug', 'trace'].includes(process.env['LOG_LEVEL'] ?? '');
+    const text = error instanceof Error ? (verbose && error.stack) || error.message : String(error);
+    process.stderr.write(`${text}\n`);
     process.exit(1);
   });
 }
