@@ -64,3 +64,26 @@ test('a reference to another tenant is refused by the database itself', async ()
   await insert('t');
   await db[Symbol.asyncDispose]();
 });
+
+test("a deadlock's victim is run again, and both transactions come to pass", async () => {
+  const db = await Database.open(database.url, 4);
+  await database.query('CREATE TABLE tug (id int PRIMARY KEY, n int NOT NULL); INSERT INTO tug VALUES (1, 0), (2, 0)');
+  let waiting = 0;
+  let meet!: () => void;
+  const met = new Promise<void>((resolve) => (meet = resolve));
+  const pull = (order: readonly number[]): Promise<void> =>
+    db.transaction(async (em) => {
+      await em.query('UPDATE tug SET n = n + 1 WHERE id = $1', [order[0]]);
+      if (++waiting === 2) meet();
+      await met;
+      await em.query('UPDATE tug SET n = n + 1 WHERE id = $1', [order[1]]);
+    });
+  await Promise.all([pull([1, 2]), pull([2, 1])]);
+  expect(await database.query('SELECT id, n FROM tug ORDER BY id')).toEqual([
+    { id: 1, n: 2 },
+    { id: 2, n: 2 },
+  ]);
+  expect(waiting).toBe(3);
+  await database.query('DROP TABLE tug');
+  await db[Symbol.asyncDispose]();
+});

@@ -48,9 +48,18 @@ export class Database implements AsyncDisposable {
     return this.source.manager;
   }
 
-  /** One transaction; ServiceErrors pass, the database's own become ones a caller can act on. */
+  /**
+   * One transaction, begun anew when the database chose it as a deadlock's victim: `work` may run more than once and touches
+   * nothing else. ServiceErrors pass, the database's own become ones a caller can act on.
+   */
   async transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
-    return this.source.transaction(work).catch(rethrow);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.source.transaction(work);
+      } catch (error) {
+        if (tries === mostTries || !isVictim(error)) rethrow(error);
+      }
+    }
   }
 
   /** Outside of a transaction. */
@@ -84,6 +93,11 @@ export async function first<T>(
 ): Promise<T | undefined> {
   return (await rows<T>(em, sql, parameters))[0];
 }
+
+const mostTries = 5;
+/** deadlock_detected, serialization_failure. */
+const isVictim = (error: unknown): boolean =>
+  error instanceof QueryFailedError && ['40P01', '40001'].includes((error.driverError as { code?: string }).code ?? '');
 
 const taken: Readonly<Record<string, readonly [code: string, message: string]>> = {
   endpoint_name: ['name-taken', 'another one of this tenant has this name already'],
