@@ -103,5 +103,40 @@ export function fieldReader(column: Column): ReadField {
   if (column.type === 'decimal') return (bytes, at) => decodeNumeric(bytes, at);
   if (column.type === 'bytes') return (bytes, at, size) => Uint8Array.prototype.slice.call(bytes, at, at + size);
   if (column.native === 'jsonb') return (bytes, at, size) => bytes.toString('utf8', at + 1, at + size);
+  if (/^interval\b/.test(column.native)) return readInterval;
+  if (ownForm.test(column.native)) throw unsayable(column, `the binary form of ${column.native} is PostgreSQL's own`);
   return readText;
+}
+
+/** Native types whose bytes are neither text nor those of a logical type: they go from server to server, not through here. */
+const ownForm =
+  /\[\]$|range$|^(inet|cidr|macaddr8?|bit|"bit"|point|line|lseg|box|path|polygon|circle|tsvector|tsquery|pg_lsn|jsonpath|time(\(\d\))? with time zone)\b/;
+
+/** PostgreSQL's own text of an interval: '1 year 2 mons -3 days +04:05:06.789'. */
+const readInterval: ReadField = (bytes, at) => {
+  const micros = bytes.readBigInt64BE(at);
+  const days = bytes.readInt32BE(at + 8);
+  const allMonths = bytes.readInt32BE(at + 12);
+  const parts: string[] = [];
+  let signed = false; // a positive part behind a negative one carries its sign
+  const add = (count: number, unit: string): void => {
+    if (count === 0) return;
+    parts.push(`${signed && count > 0 ? '+' : ''}${count} ${unit}${count === 1 ? '' : 's'}`);
+    signed = count < 0;
+  };
+  add(Math.trunc(allMonths / 12), 'year');
+  add(allMonths % 12, 'mon');
+  add(days, 'day');
+  if (micros !== 0n || parts.length === 0) {
+    const sign = micros < 0n ? '-' : signed ? '+' : '';
+    parts.push(sign + longClockText(micros < 0n ? -micros : micros));
+  }
+  return parts.join(' ');
+};
+
+/** As `clockText`, beyond what a double counts exactly. */
+function longClockText(micros: bigint): string {
+  const hours = micros / 3_600_000_000n;
+  const rest = clockText(Number(micros % 3_600_000_000n)).slice(2);
+  return String(hours).padStart(2, '0') + rest;
 }

@@ -34,20 +34,21 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 export async function testDatabase(): Promise<TestDatabase> {
+  const database = plannedDatabase();
+  await database.create();
+  return database;
+}
+
+/** One whose name is known before it is there: for suites that are registered first. */
+export function plannedDatabase(): TestDatabase & { create(): Promise<void> } {
   const url = serverUrl();
   const name = `wpg_${randomBytes(6).toString('hex')}`;
-  const admin = new Client({ connectionString: url.href });
-  await admin.connect();
-  await admin.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`);
   const own = new URL(url);
   own.pathname = `/${name}`;
-  const client = new Client({
-    connectionString: own.href,
-    types: { getTypeParser: () => (value: unknown) => value } as never,
-  });
+  const admin = new Client({ connectionString: url.href });
+  const asText = { getTypeParser: () => (value: unknown) => value } as never;
+  const client = new Client({ connectionString: own.href, types: asText });
   client.on('error', () => undefined);
-  await client.connect();
-  await client.query("SET timezone = 'UTC'");
   const base = {
     host: url.hostname,
     port: Number(url.port || 5432),
@@ -60,6 +61,12 @@ export async function testDatabase(): Promise<TestDatabase> {
     client,
     source: sourceConfig.parse(base),
     destination: destinationConfig.parse(base),
+    async create() {
+      await admin.connect();
+      await admin.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`);
+      await client.connect();
+      await client.query("SET timezone = 'UTC'");
+    },
     query: async (sql, values) =>
       (await client.query(sql, values ? [...values] : undefined)).rows as Record<string, unknown>[],
     async [Symbol.asyncDispose]() {

@@ -426,6 +426,11 @@ describe('raw bodies', () => {
   test('csv/1 is accepted unless there are bytes', async () => {
     await use(db.destination, async (session) => {
       expect(session.accepts(pairs, target(['x'], 'append'))).toEqual(['copy-text/1', 'csv/1']);
+      expect(session.accepts({ ...pairs, system: 'postgres' }, target(['x'], 'append'))).toEqual([
+        'copy-binary/1',
+        'copy-text/1',
+        'csv/1',
+      ]);
       expect(session.accepts(streamOf([column('b', 'bytes')]), target(['x'], 'append'))).toEqual(['copy-text/1']);
       await session.resume(lane('csv'));
       await session.prepare(

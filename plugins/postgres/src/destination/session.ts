@@ -64,9 +64,10 @@ class Session implements DestinationSession {
   }
 
   accepts(stream: Stream, _target: Target): readonly Encoding[] {
-    if (stream.system === 'postgres') return ['copy-binary/1', 'copy-text/1'];
-    // COPY would take csv/1's hexadecimal for the bytes themselves.
-    return stream.columns.some(({ type }) => type === 'bytes') ? ['copy-text/1'] : ['copy-text/1', 'csv/1'];
+    // COPY would take csv/1's hexadecimal for the bytes themselves, and its JSON for the text of an array.
+    const csv = stream.columns.every(({ type, native }) => type !== 'bytes' && !native.endsWith('[]'));
+    const binary = stream.system === 'postgres';
+    return [...(binary ? ['copy-binary/1' as const] : []), 'copy-text/1', ...(csv ? ['csv/1' as const] : [])];
   }
 
   async prepare(stream: Stream, target: Target): Promise<readonly string[]> {

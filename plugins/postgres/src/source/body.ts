@@ -67,7 +67,7 @@ async function* chunks(source: Source, piece: Piece, copy: CopyOut): AsyncGenera
   const stop = (): void => void cancel(source, copy);
   signal.addEventListener('abort', stop, { once: true });
   connection.client.query(copy);
-  let whole = false;
+  let outcome: 'whole' | 'failed' | 'returned' = 'returned';
   try {
     for (;;) {
       const chunk = await copy.next();
@@ -76,8 +76,9 @@ async function* chunks(source: Source, piece: Piece, copy: CopyOut): AsyncGenera
       yield chunk;
       signal.throwIfAborted();
     }
-    whole = true;
+    outcome = 'whole';
   } catch (error) {
+    outcome = 'failed';
     throw signal.aborted ? signal.reason : readError(error, piece);
   } finally {
     signal.removeEventListener('abort', stop);
@@ -85,7 +86,10 @@ async function* chunks(source: Source, piece: Piece, copy: CopyOut): AsyncGenera
       await cancel(source, copy);
       await copy.drain();
     }
-    if (!whole) await moment.recover().catch(() => undefined); // a dead connection is told by the next statement
+    // A read that failed is over, and holds no lock on; one that was returned may be followed by another of this moment.
+    // A dead connection is told by the next statement.
+    if (outcome === 'failed') await moment.leave().catch(() => undefined);
+    if (outcome === 'returned') await moment.recover().catch(() => undefined);
   }
 }
 

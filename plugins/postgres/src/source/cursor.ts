@@ -38,8 +38,7 @@ export async function* readByCursor(
     const cursor = cursorOf(source, request);
     let low = lowOf(cursor, state);
     const high = await highest(source, cursor);
-    if (state === undefined) {
-      low = null;
+    if (state === undefined && (await hasUnordered(source, cursor))) {
       yield* window(source, cursor, `(${cursor.ordered}) IS NOT TRUE`, { cursor: cursor.name, low });
     }
     const step = await windowRows(source, cursor, stored.relations[0]);
@@ -94,6 +93,17 @@ function lowOf({ name }: Cursor, state: State | undefined): string | null {
 const bound = ({ type }: Cursor, text: string): string => `${literal(text)}::${type}`;
 const range = (cursor: Cursor, low: string | null, high: string): string =>
   `${low === null ? '' : `${cursor.column} > ${bound(cursor, low)} AND `}${cursor.column} <= ${bound(cursor, high)}`;
+
+/** Whether there are rows that no window along the cursor would find. */
+async function hasUnordered(
+  { connection }: Source,
+  { request, ordered, name, column, table }: Cursor,
+): Promise<boolean> {
+  const nullable = request.stream.columns.find((one) => one.name === name)!.nullable;
+  if (!nullable && ordered === `${column} IS NOT NULL`) return false;
+  const sql = `SELECT EXISTS (SELECT FROM ${table} WHERE (${ordered}) IS NOT TRUE)::text AS found`;
+  return (await connection.client.query<{ found: string }>(sql)).rows[0]!.found === 'true';
+}
 
 /** The highest cursor of this moment, as exact text; null when there is none. */
 async function highest({ connection }: Source, cursor: Cursor): Promise<string | null> {

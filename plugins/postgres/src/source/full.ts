@@ -1,5 +1,5 @@
 /** Mode 'full': a heap in windows of blocks, everything else in one piece; all of one snapshot. */
-import { LostPositionError, type Stream, type StreamRequest } from '@sluice/connector-sdk';
+import { LostPositionError, type Stream, type StreamRequest, codes, isSluiceError } from '@sluice/connector-sdk';
 import { quote } from '../names.js';
 import { rawBody, rowBatches } from './body.js';
 import type { FullPlace, State } from './checkpoint.js';
@@ -26,8 +26,7 @@ export async function* readFull(
   const { stream } = request;
   const part = parsePart(request.part);
   const place = state && 'at' in state ? state.at : undefined;
-  await source.moment.enter(part?.snapshot);
-  const stored = await storedStream(source.connection, stream);
+  const stored = await atMoment(source, stream, part?.snapshot);
   refuseLost(stream, stored, part ?? undefined, place);
   if (place)
     source.context.log('warn', 'A full load goes on after a break: its rows are not all of one moment.', {
@@ -42,7 +41,26 @@ export async function* readFull(
     yield* readWindow(source, request, window, after);
     if (source.context.signal.aborted) return;
   }
+  await source.moment.recover(); // the table may be altered again, while the other streams are read
   yield { kind: 'complete', stream: stream.id, state: { done: true } }; // Invariant 5
+}
+
+/** A table made after the session's moment cannot be seen in it; then the moment moves on. */
+async function atMoment(source: Source, stream: Stream, snapshot: string | undefined): Promise<StoredStream> {
+  const entered = await source.moment.enter(snapshot);
+  try {
+    return await storedStream(source.connection, stream);
+  } catch (error) {
+    if (entered || snapshot !== undefined || !isSluiceError(error, 'config') || error.code !== codes.noSuchStream)
+      throw error;
+    await source.moment.leave();
+    await source.moment.enter();
+    const stored = await storedStream(source.connection, stream);
+    source.context.log('warn', 'A table is younger than the moment of this session, which moves on.', {
+      stream: stream.id,
+    });
+    return stored;
+  }
 }
 
 async function* readWindow(

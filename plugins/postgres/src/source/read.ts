@@ -41,6 +41,7 @@ export async function* read(
       if (source.context.signal.aborted) return;
     }
   } catch (error) {
+    await source.moment.leave().catch(() => undefined); // a read that failed holds no lock on; the error says more
     throw mapError(error, requests.length === 1 ? { stream: requests[0]!.stream.id } : {});
   }
 }

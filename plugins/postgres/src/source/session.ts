@@ -45,13 +45,14 @@ export class Moment {
     this.#context = context;
   }
 
-  /** Opens the moment; with `snapshot`, that of another session, when it is still to be had. */
-  async enter(snapshot?: string): Promise<void> {
-    if (this.#open && (snapshot === undefined || snapshot === this.#snapshot)) return;
+  /** Opens the moment; with `snapshot`, that of another session, when it is still to be had. False: it was open already. */
+  async enter(snapshot?: string): Promise<boolean> {
+    if (this.#open && (snapshot === undefined || snapshot === this.#snapshot)) return false;
     await this.leave();
-    if (snapshot !== undefined && (await this.#import(snapshot))) return;
+    if (snapshot !== undefined && (await this.#import(snapshot))) return true;
     await this.#begin();
     await this.#mark();
+    return true;
   }
 
   /** Makes the moment's snapshot known to other sessions, for as long as this one stays open. */
@@ -66,7 +67,7 @@ export class Moment {
     return this.#snapshot;
   }
 
-  /** After a statement that failed or was cancelled: the transaction goes on, and with it the moment. */
+  /** Undoes a cancelled statement, and gives back the locks of those before it: the transaction goes on, and the moment with it. */
   async recover(): Promise<void> {
     if (this.#open) await this.#connection.client.query('ROLLBACK TO SAVEPOINT moment');
   }
