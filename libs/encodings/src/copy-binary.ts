@@ -81,7 +81,6 @@ class BinaryDecoder implements Decoder {
       if (at === 0 || at > bytes.length) return this.#wait(Math.max(at, header.length), 0);
       this.#state = 'rows';
     }
-    const ascii = bytes.toString('latin1');
     for (;;) {
       if (this.#state === 'ended') return at < bytes.length ? fail('bytes follow its end') : this.#wait(at + 1, at);
       if (at + 2 > bytes.length) return this.#wait(at + 2, at);
@@ -92,14 +91,14 @@ class BinaryDecoder implements Decoder {
         continue;
       }
       if (fields !== this.#readers.length) fail(`a row has ${fields} fields, not ${this.#readers.length}`);
-      const next = this.#row(bytes, at + 2, ascii, rows);
+      const next = this.#row(bytes, at + 2, rows);
       if (next > bytes.length) return this.#wait(next, at);
       at = next;
     }
   }
 
   /** Where the next row starts; when that is beyond the bytes in hand, the row is not whole and nothing was added. */
-  #row(bytes: Buffer, start: number, ascii: string, rows: Row[]): number {
+  #row(bytes: Buffer, start: number, rows: Row[]): number {
     const readers = this.#readers;
     const row = new Array<Value>(readers.length);
     let at = start;
@@ -112,7 +111,7 @@ class BinaryDecoder implements Decoder {
         continue;
       }
       if (at + size > bytes.length) return at + size;
-      row[index] = readers[index]!(bytes, at, size, ascii);
+      row[index] = readers[index]!(bytes, at, size);
       at += size;
     }
     rows.push(row);

@@ -65,17 +65,26 @@ export function splitMicros(micros: bigint): { days: number; rest: number } {
 export const joinMicros = (days: number, rest: number): bigint => BigInt(days) * bigDayMicros + BigInt(rest);
 
 const datePattern = /^(\d{4,})-(\d\d)-(\d\d)( BC)?$/;
-const mostParsed = 50_000;
-const parsed = new Map<string, number>();
+const zero = 48;
+const dash = 45;
+const digit = (text: string, at: number): number => text.charCodeAt(at) - zero;
+const isDigit = (value: number): boolean => value >= 0 && value <= 9;
+const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 /** Day number of a date's text; undefined when it is none, or not of the calendar. */
 export function dayOf(text: string): number | undefined {
-  const seen = parsed.get(text);
-  if (seen !== undefined) return seen;
-  const day = parseDay(text);
-  if (day === undefined) return undefined;
-  if (parsed.size >= mostParsed) parsed.clear(); // the days in use, not all there are (Invariant 10)
-  parsed.set(text, day);
-  return day;
+  return (text.length === 10 ? plainDay(text) : undefined) ?? parseDay(text);
+}
+/** 'YYYY-MM-DD' digit by digit, which most dates are: many times quicker than the pattern. Its days to 28 need no calendar. */
+function plainDay(text: string): number | undefined {
+  const [a, b, c, d] = [digit(text, 0), digit(text, 1), digit(text, 2), digit(text, 3)];
+  const [e, f, g, h] = [digit(text, 5), digit(text, 6), digit(text, 8), digit(text, 9)];
+  const digits =
+    isDigit(a) && isDigit(b) && isDigit(c) && isDigit(d) && isDigit(e) && isDigit(f) && isDigit(g) && isDigit(h);
+  if (!digits || text.charCodeAt(4) !== dash || text.charCodeAt(7) !== dash) return undefined;
+  const [year, month, day] = [a * 1000 + b * 100 + c * 10 + d, e * 10 + f, g * 10 + h];
+  if (year === 0 || month === 0 || month > 12 || day === 0 || day > monthDays[month - 1]!) return undefined;
+  return dayNumber(year, month, day);
 }
 function parseDay(text: string): number | undefined {
   const match = datePattern.exec(text);
