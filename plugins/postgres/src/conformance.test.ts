@@ -24,7 +24,6 @@ conformance(source, {
   codecs,
   faults,
   rows: 400,
-  timeout: 20000,
 });
 
 conformance(destination, {
@@ -32,6 +31,5 @@ conformance(destination, {
   peer: destinationPeer(db),
   codecs,
   faults,
-  timeout: 20000,
   native: { system: 'postgres', type: nativeOf },
 });

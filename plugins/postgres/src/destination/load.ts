@@ -1,5 +1,6 @@
 /** Data into a stage by COPY. A raw body is one COPY; batches of rows share one until something else comes. */
 import {
+  ConfigError,
   DataError,
   type Encoding,
   type RawData,
@@ -42,7 +43,11 @@ export class Loader {
   async raw(prepared: Prepared, data: RawData): Promise<Written> {
     await this.finish();
     const format = options[data.encoding];
-    if (format === undefined) throw new Error(`the encoding ${data.encoding} was not accepted`);
+    if (format === undefined) {
+      throw new ConfigError(`The PostgreSQL destination does not take the encoding ${data.encoding}.`, {
+        code: codes.unsupported,
+      });
+    }
     const copy = await this.#copy(prepared, format);
     let bytes = 0;
     try {

@@ -14,20 +14,92 @@ export interface Piece {
   readonly sql: string;
 }
 
-/** The bytes as they come. `rows()` may be asked once the body has ended. */
-export function rawBody(source: Source, piece: Piece, encoding: Encoding): RawData & { readonly done: () => boolean } {
-  const copy = new CopyOut(piece.sql);
-  return {
-    kind: 'raw',
-    stream: piece.stream,
-    encoding,
-    body: chunks(source, piece, copy),
-    rows: () => {
-      if (copy.rows === undefined) throw new Error('the rows of a body are known when it has ended');
-      return copy.rows;
-    },
-    done: () => copy.rows !== undefined,
-  };
+/** A COPY that may be begun ahead of its reader. */
+export class Body {
+  readonly #source: Source;
+  readonly #piece: Piece;
+  readonly #copy: CopyOut;
+  #begun = false;
+  #givenUp: Promise<void> | undefined;
+
+  constructor(source: Source, piece: Piece) {
+    this.#source = source;
+    this.#piece = piece;
+    this.#copy = new CopyOut(piece.sql);
+  }
+
+  /** The server's own count; undefined before the body has ended. */
+  get rows(): number | undefined {
+    return this.#copy.rows;
+  }
+
+  begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#source.connection.client.query(this.#copy);
+  }
+
+  /** Ends the COPY wherever it is, so that the connection is free. Never throws. */
+  giveUp(): Promise<void> {
+    return (this.#givenUp ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    if (!this.#begun || this.#copy.ended) return;
+    const { config, connection } = this.#source;
+    this.#copy.discard();
+    try {
+      await cancelBackend(config, connection.pid);
+    } catch {
+      connection.client.connection.stream.destroy(); // no second connection to be had: cutting the line ends it too
+    }
+    await this.#copy.drain();
+  }
+
+  /** The bytes as they come. Cut short by `return` or abort, the COPY is given up. `whenWhole`: after the last byte. */
+  async *chunks(whenWhole?: () => void): AsyncGenerator<Uint8Array> {
+    const { moment, context } = this.#source;
+    const { signal } = context;
+    signal.throwIfAborted();
+    const stop = (): void => void this.giveUp();
+    signal.addEventListener('abort', stop, { once: true });
+    let outcome: 'whole' | 'failed' | 'returned' = 'returned';
+    try {
+      this.begin();
+      for (let chunk = await this.#copy.next(); chunk !== undefined; chunk = await this.#copy.next()) {
+        signal.throwIfAborted();
+        yield chunk;
+        signal.throwIfAborted();
+      }
+      signal.throwIfAborted();
+      outcome = 'whole';
+      whenWhole?.();
+    } catch (error) {
+      outcome = 'failed';
+      throw signal.aborted ? signal.reason : readError(error, this.#piece);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      if (outcome !== 'whole') await this.giveUp();
+      // A read that failed is over, and holds no lock on; one that was returned may be followed by another of this moment.
+      // A dead connection is told by the next statement.
+      if (outcome === 'failed') await moment.leave().catch(() => undefined);
+      if (outcome === 'returned') await moment.recover().catch(() => undefined);
+    }
+  }
+
+  /** As a batch of bytes. */
+  raw(encoding: Encoding, whenWhole?: () => void): RawData {
+    return {
+      kind: 'raw',
+      stream: this.#piece.stream,
+      encoding,
+      body: this.chunks(whenWhole),
+      rows: () => {
+        if (this.rows === undefined) throw new Error('the rows of a body are known when it has ended');
+        return this.rows;
+      },
+    };
+  }
 }
 
 const batchBytes = 1 << 18;
@@ -35,13 +107,13 @@ const batchBytes = 1 << 18;
 /** Batches of rows, each made when asked for. On abort it ends after the batch in hand; the caller looks at the signal. */
 export async function* rowBatches(source: Source, piece: Piece): AsyncGenerator<RowData> {
   const { signal } = source.context;
-  const copy = new CopyOut(piece.sql);
+  const body = new Body(source, piece);
   const decoder = copyBinary.decoder(piece.columns.map((column) => ({ ...column, native: '' })));
   let rows: Row[] = [];
   let bytes = 0;
   let count = 0;
   try {
-    for await (const chunk of chunks(source, piece, copy)) {
+    for await (const chunk of body.chunks()) {
       for (const row of decoder.push(chunk)) rows.push(row);
       bytes += chunk.length;
       if (bytes < batchBytes || rows.length === 0) continue;
@@ -55,51 +127,8 @@ export async function* rowBatches(source: Source, piece: Piece): AsyncGenerator<
     throw error;
   }
   rows.push(...decoder.end());
-  if (count + rows.length !== copy.rows) throw new Error('the rows decoded and the rows the server counted differ');
+  if (count + rows.length !== body.rows) throw new Error('the rows decoded and the rows the server counted differ');
   yield { kind: 'rows', stream: piece.stream, rows };
-}
-
-/** Runs the COPY when first asked; cut short by `return` or abort, it is cancelled and the connection is free again. */
-async function* chunks(source: Source, piece: Piece, copy: CopyOut): AsyncGenerator<Uint8Array> {
-  const { connection, context, moment } = source;
-  const { signal } = context;
-  signal.throwIfAborted();
-  const stop = (): void => void cancel(source, copy);
-  signal.addEventListener('abort', stop, { once: true });
-  connection.client.query(copy);
-  let outcome: 'whole' | 'failed' | 'returned' = 'returned';
-  try {
-    for (;;) {
-      const chunk = await copy.next();
-      signal.throwIfAborted();
-      if (chunk === undefined) break;
-      yield chunk;
-      signal.throwIfAborted();
-    }
-    outcome = 'whole';
-  } catch (error) {
-    outcome = 'failed';
-    throw signal.aborted ? signal.reason : readError(error, piece);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    if (!copy.ended) {
-      await cancel(source, copy);
-      await copy.drain();
-    }
-    // A read that failed is over, and holds no lock on; one that was returned may be followed by another of this moment.
-    // A dead connection is told by the next statement.
-    if (outcome === 'failed') await moment.leave().catch(() => undefined);
-    if (outcome === 'returned') await moment.recover().catch(() => undefined);
-  }
-}
-
-async function cancel({ config, connection }: Source, copy: CopyOut): Promise<void> {
-  copy.discard();
-  try {
-    await cancelBackend(config, connection.pid);
-  } catch {
-    connection.client.connection.stream.destroy(); // no second connection to be had: cutting the line ends it too
-  }
 }
 
 function readError(error: unknown, { stream, columns }: Piece): unknown {

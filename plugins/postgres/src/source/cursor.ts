@@ -6,7 +6,7 @@
 import { LostPositionError, type StreamRequest } from '@sluice/connector-sdk';
 import { literal, quote } from '../names.js';
 import { parseNative, renderNative } from '../types.js';
-import { rawBody, rowBatches } from './body.js';
+import { Body, rowBatches } from './body.js';
 import type { CursorState, State } from './checkpoint.js';
 import { type Stated, formOf } from './read.js';
 import { type Relation, storedStream } from './relation.js';
@@ -148,9 +148,10 @@ async function* window(source: Source, cursor: Cursor, condition: string, state:
   const rows = `SELECT ${selectList(stream.columns, form)} FROM ${cursor.table} WHERE ${condition} ORDER BY ${order.join(', ')}`;
   const piece = { stream: stream.id, columns: stream.columns, sql: `COPY (${rows}) TO STDOUT ${copyOptions(form)}` };
   if (encoding !== undefined) {
-    const { done, ...raw } = rawBody(source, piece, encoding);
-    yield { ...raw, state };
-    if (!done() && !source.context.signal.aborted) throw new Error(`the data of ${stream.id} was not consumed`);
+    const body = new Body(source, piece);
+    yield { ...body.raw(encoding), state };
+    if (body.rows === undefined && !source.context.signal.aborted)
+      throw new Error(`the data of ${stream.id} was not consumed`);
     return;
   }
   let held: Stated | undefined;

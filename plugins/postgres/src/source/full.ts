@@ -1,7 +1,7 @@
 /** Mode 'full': a heap in windows of blocks, everything else in one piece; all of one snapshot. */
 import { LostPositionError, type Stream, type StreamRequest, codes, isSluiceError } from '@sluice/connector-sdk';
 import { quote } from '../names.js';
-import { rawBody, rowBatches } from './body.js';
+import { Body, type Piece, rowBatches } from './body.js';
 import type { FullPlace, State } from './checkpoint.js';
 import { type Stated, formOf } from './read.js';
 import { type Relation, type StoredStream, storedStream } from './relation.js';
@@ -34,13 +34,8 @@ export async function* readFull(
     });
 
   const windows = cut(stored, source.config.window_bytes, part, place);
-  for (const [index, window] of windows.entries()) {
-    const next = windows[index + 1];
-    // The last window has no checkpoint of its own: it becomes durable with `complete`.
-    const after = next && { at: { oid: next.relation.oid, file: next.relation.file, block: next.from } };
-    yield* readWindow(source, request, window, after);
-    if (source.context.signal.aborted) return;
-  }
+  yield* request.encoding === undefined ? inRows(source, request, windows) : inBytes(source, request, windows);
+  if (source.context.signal.aborted) return;
   await source.moment.recover(); // the table may be altered again, while the other streams are read
   yield { kind: 'complete', stream: stream.id, state: { done: true } }; // Invariant 5
 }
@@ -63,28 +58,52 @@ async function atMoment(source: Source, stream: Stream, snapshot: string | undef
   }
 }
 
-async function* readWindow(
-  source: Source,
-  request: StreamRequest,
-  window: Window,
-  state: State | undefined,
-): AsyncGenerator<Stated> {
-  const { stream, encoding } = request;
-  const piece = { stream: stream.id, columns: stream.columns, sql: windowSql(request, window) };
-  const checkpoint = state === undefined ? {} : { state };
-  if (encoding !== undefined) {
-    const { done, ...raw } = rawBody(source, piece, encoding);
-    yield { ...raw, ...checkpoint };
-    if (!done() && !source.context.signal.aborted) throw new Error(`the data of ${stream.id} was not consumed`);
-    return;
+/** The last window has no checkpoint of its own: it becomes durable with `complete`. */
+const stateBefore = (next: Window | undefined): { state: State } | undefined =>
+  next && { state: { at: { oid: next.relation.oid, file: next.relation.file, block: next.from } } };
+
+const pieceOf = (request: StreamRequest, window: Window): Piece => ({
+  stream: request.stream.id,
+  columns: request.stream.columns,
+  sql: windowSql(request, window),
+});
+
+async function* inRows(source: Source, request: StreamRequest, windows: readonly Window[]): AsyncGenerator<Stated> {
+  for (const [index, window] of windows.entries()) {
+    let held: Stated | undefined;
+    for await (const batch of rowBatches(source, pieceOf(request, window))) {
+      if (held) yield held;
+      held = batch;
+    }
+    if (!held || source.context.signal.aborted) return;
+    yield { ...held, ...stateBefore(windows[index + 1]) } as Stated;
+    if (source.context.signal.aborted) return;
   }
-  let held: Stated | undefined;
-  for await (const batch of rowBatches(source, piece)) {
-    if (held) yield held;
-    held = batch;
+}
+
+/** While the writer ends and commits a window, the server already prepares the next: it fills the socket and waits. */
+async function* inBytes(source: Source, request: StreamRequest, windows: readonly Window[]): AsyncGenerator<Stated> {
+  let current: Body | undefined;
+  let ahead: Body | undefined;
+  try {
+    for (const [index, window] of windows.entries()) {
+      const next = windows[index + 1];
+      current = ahead ?? new Body(source, pieceOf(request, window));
+      ahead = undefined;
+      const raw = current.raw(request.encoding!, () => {
+        if (!next) return;
+        ahead = new Body(source, pieceOf(request, next));
+        ahead.begin();
+      });
+      yield { ...raw, ...stateBefore(next) };
+      if (source.context.signal.aborted) return;
+      if (current.rows === undefined) throw new Error(`the data of ${request.stream.id} was not consumed`);
+    }
+  } finally {
+    await current?.giveUp();
+    await ahead?.giveUp();
+    if (ahead) await source.moment.recover().catch(() => undefined); // a dead connection is told by the next statement
   }
-  if (!held || source.context.signal.aborted) return;
-  yield { ...held, ...checkpoint } as Stated;
 }
 
 function windowSql(request: StreamRequest, { relation, from, to, whole }: Window): string {
