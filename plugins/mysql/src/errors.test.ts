@@ -13,7 +13,7 @@ test.each<[number, string, string, string]>([
   [1053, 'ER_SERVER_SHUTDOWN', 'transient', 'connection-lost'],
   [1040, 'ER_CON_COUNT_ERROR', 'transient', 'throttled'],
   [1264, 'ER_WARN_DATA_OUT_OF_RANGE', 'data', 'value-rejected'],
-  [0, 'ECONNREFUSED', 'config', 'unreachable'],
+  [0, 'ECONNREFUSED', 'transient', 'unreachable'],
   [0, 'ENOTFOUND', 'config', 'unreachable'],
   [0, 'ECONNRESET', 'transient', 'connection-lost'],
   [0, 'PROTOCOL_CONNECTION_LOST', 'transient', 'connection-lost'],

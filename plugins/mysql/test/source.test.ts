@@ -439,7 +439,7 @@ describe.each(servers)('source, %s', (name, url) => {
 
   test.each<[string, Record<string, unknown>, object]>([
     ['a wrong password', { password: 'wrong' }, { class: 'config', code: 'authentication', path: ['password'] }],
-    ['a closed port', { port: 1 }, { class: 'config', code: 'unreachable', path: ['host'] }],
+    ['a closed port', { port: 1 }, { class: 'transient', code: 'unreachable' }],
     ['an unknown host', { host: 'no-such-host.invalid' }, { code: 'unreachable' }],
     ['a socket path', { host: '/tmp/x.sock' }, { class: 'config', path: ['host'] }],
   ])('open with %s is a ConfigError at the field', async (_, extra, expected) => {

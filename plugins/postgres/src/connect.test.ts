@@ -67,7 +67,7 @@ describe('opening', () => {
       code: 'unreachable',
       path: ['host'],
     });
-    expect(await failure({ port: 1 })).toMatchObject({ class: 'config', code: 'unreachable', path: ['host', 'port'] });
+    expect(await failure({ port: 1 })).toMatchObject({ class: 'transient', code: 'unreachable' });
   });
 
   test('a server that does not answer is given up after the timeout', async () => {
@@ -75,7 +75,7 @@ describe('opening', () => {
     await new Promise((resolve) => silent.once('listening', resolve));
     const { port } = silent.address() as { port: number };
     expect(await failure({ port, connect_timeout: 0.2, ssl_mode: 'disable' })).toMatchObject({
-      class: 'config',
+      class: 'transient',
       code: 'unreachable',
     });
     silent.close();

@@ -128,6 +128,8 @@ async function setUp(client: Client): Promise<Pick<Connection, 'version' | 'serv
   return { version: Number(version), serverEncoding: encoding, pid: Number(pid) };
 }
 
+const noWay = /^(EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
+
 function openError(error: unknown, config: ConnectionConfig): unknown {
   const { code } = (error ?? {}) as { code?: unknown };
   const place = `${config.host}:${config.port}`;
@@ -146,20 +148,19 @@ function openError(error: unknown, config: ConnectionConfig): unknown {
   if (typeof code === 'string' && /^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME)/.test(code)) {
     return tlsError(`The server's certificate was not accepted (${code}).`, error);
   }
-  if (
-    typeof code === 'string' &&
-    /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code)
-  ) {
-    const path = code.startsWith('EN') || code === 'EAI_AGAIN' ? ['host'] : ['host', 'port'];
-    return new ConfigError(`PostgreSQL cannot be reached at ${place} (${code}).`, {
-      code: codes.unreachable,
-      path,
-      cause: error,
-    });
+  if (code === 'ENOTFOUND') {
+    const message = `The name ${config.host} is not known.`;
+    return new ConfigError(message, { code: codes.unreachable, path: ['host'], cause: error });
   }
-  if (/timeout expired/.test(messageOf(error))) {
-    const message = `PostgreSQL did not answer at ${place} within ${config.connect_timeout} s.`;
-    return new ConfigError(message, { code: codes.unreachable, path: ['host', 'port'], cause: error });
+  // A server that restarts looks just like a wrong port: the host tries again, and says what it met.
+  const late = /timeout expired/.test(messageOf(error)) ? `no answer within ${config.connect_timeout} s` : undefined;
+  if (late !== undefined || (typeof code === 'string' && noWay.test(code))) {
+    const message = `PostgreSQL cannot be reached at ${place} (${late ?? String(code)}).`;
+    return new TransientError(message, {
+      code: codes.unreachable,
+      cause: error,
+      fix: 'Check host, port and firewall.',
+    });
   }
   return stateError(error);
 }
