@@ -47,8 +47,19 @@ export const appEnvironment = (name, settings) => ({
 /** @param {AppName} name @param {Pick<AppSettings, 'appsDir'>} settings */
 export const appMain = (name, { appsDir }) => join(appsDir, name, 'dist/main.js');
 
+/** One line of a terminal, whatever a hostile name or server put into the message. @param {string} text */
+// eslint-disable-next-line no-control-regex
+const oneLine = (text) =>
+  text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').slice(0, 1000);
+
 /** A log line of an app that the user should see, shortened; undefined for the rest. @param {string} line */
 export const errorIn = (line) => {
+  const text = errorTextIn(line);
+  return text === undefined ? undefined : oneLine(text);
+};
+
+/** @param {string} line */
+const errorTextIn = (line) => {
   try {
     const { level, msg, message, err } = JSON.parse(line);
     const bad = typeof level === 'number' ? level >= 50 : /error|fatal/i.test(String(level));
