@@ -47,10 +47,10 @@ export const appEnvironment = (name, settings) => ({
 /** @param {AppName} name @param {Pick<AppSettings, 'appsDir'>} settings */
 export const appMain = (name, { appsDir }) => join(appsDir, name, 'dist/main.js');
 
-/** One line of a terminal, whatever a hostile name or server put into the message. @param {string} text */
-// eslint-disable-next-line no-control-regex
-const oneLine = (text) =>
-  text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').slice(0, 1000);
+/** What would steer a terminal or turn a line's direction: categories Cc, Cf, Zl and Zp. */
+const steering = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
+/** One short line, whatever a hostile name or server put into the message. @param {string} text */
+const oneLine = (text) => text.replace(steering, ' ').slice(0, 1000);
 
 /** A log line of an app that the user should see, shortened; undefined for the rest. @param {string} line */
 export const errorIn = (line) => {
