@@ -47,8 +47,19 @@ export const appEnvironment = (name, settings) => ({
 /** @param {AppName} name @param {Pick<AppSettings, 'appsDir'>} settings */
 export const appMain = (name, { appsDir }) => join(appsDir, name, 'dist/main.js');
 
+/** What would steer a terminal or turn a line's direction: categories Cc, Cf, Zl and Zp. */
+const steering = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
+/** One short line, whatever a hostile name or server put into the message. @param {string} text */
+const oneLine = (text) => text.replace(steering, ' ').slice(0, 1000);
+
 /** A log line of an app that the user should see, shortened; undefined for the rest. @param {string} line */
 export const errorIn = (line) => {
+  const text = errorTextIn(line);
+  return text === undefined ? undefined : oneLine(text);
+};
+
+/** @param {string} line */
+const errorTextIn = (line) => {
   try {
     const { level, msg, message, err } = JSON.parse(line);
     const bad = typeof level === 'number' ? level >= 50 : /error|fatal/i.test(String(level));

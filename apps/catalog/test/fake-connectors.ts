@@ -11,6 +11,8 @@ const schema: JsonObject = {
     port: { type: 'number', description: 'Its port.' },
     user: option('Who reads.'),
     database: option('What to read.'),
+    ssl_mode: option('How the line is encrypted.', { default: 'verify-full' }),
+    ssl_root_cert: option('Whom to trust.'),
     password: option('The password.', { writeOnly: true }),
     clientKey: option('A key.', { writeOnly: true }),
   },

@@ -15,7 +15,7 @@ const beatEvery = 1000;
 /** The roots come as arguments: they are no secret, and there is no environment. */
 const registry = openRegistry({ roots: process.argv.slice(2) });
 const stop = new AbortController();
-let scrub: Scrub = (text) => text;
+let scrub: Scrub = scrubber();
 let run: RunSide | undefined;
 let busy = 0;
 
@@ -58,7 +58,10 @@ const work: Work = {
     run = new RunSide(order, registry, stop.signal, tell);
     return null;
   },
-  plan: () => theRun().plan(),
+  plan: async () => {
+    const { lanes, refused } = await theRun().plan();
+    return { lanes, refused: refused.map(({ stream, error }) => ({ stream, error: clean(error) })) };
+  },
   lane: async (task) => {
     const answer = await theRun().lane(task);
     return answer.status === 'failed' ? { ...answer, error: clean(answer.error) } : answer;

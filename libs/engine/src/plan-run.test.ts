@@ -101,6 +101,12 @@ test.each<[string, StreamBinding, string, RegExp]>([
   ['an unknown key', { stream: 'orders', key: ['x'] }, 'config-invalid', /no column x/],
   ['a key that is not selected', { stream: 'orders', key: ['id'], columns: ['note'] }, 'config-invalid', /add id/],
   ['no column', { stream: 'orders', columns: [] }, 'config-invalid', /no column/],
+  [
+    'a table of our own',
+    { stream: 'orders', targetTable: 'b._Sluice_checkpoints' },
+    'config-invalid',
+    /keeps for itself/,
+  ],
   ['a bad target', { stream: 'orders', targetTable: 'a..b' }, 'config-invalid', /name of a table/],
   ['a view that cannot be read', { stream: 'v' }, 'unsupported', /view s\.v.*no mode/],
 ])('%s is refused by name, and the others go on', (_what, binding, code, text) => {

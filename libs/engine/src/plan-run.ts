@@ -124,10 +124,19 @@ function noColumn({ id, columns }: Stream, name: string): ConfigError {
   });
 }
 
+/** Checkpoints and fences are kept in such tables: one that is written over says of every pipeline what its writer likes. (Invariant 4) */
+const ours = /^_sluice_/i;
+
 function chooseTarget(stream: Stream, { targetTable }: StreamBinding, read: ReadMode): Target {
   const incremental: WriteMode = stream.key.length > 0 ? 'upsert' : 'append';
+  const table = targetTable === undefined ? [stream.path.at(-1)!] : tableOf(stream, targetTable);
+  if (ours.test(table.at(-1) ?? ''))
+    throw new ConfigError(`${stream.id} would go to ${table.join('.')}, a name that Sluice keeps for itself`, {
+      path: [stream.id, 'targetTable'],
+      fix: 'set targetTable to a name that does not begin with _sluice_',
+    });
   return {
-    table: targetTable === undefined ? [stream.path.at(-1)!] : tableOf(stream, targetTable),
+    table,
     mode: read === 'full' ? 'replace' : incremental,
     key: stream.key,
   };

@@ -114,6 +114,25 @@ async function connect(config: ConnectionConfig, options: OpenOptions): Promise<
   }
 }
 
+/** Without TLS nobody vouches for the key, and whoever sent it reads the password. */
+const refuseKey = {
+  onServerPublicKey: (): never => {
+    throw new KeyRefused();
+  },
+};
+class KeyRefused extends Error {}
+const keyRefused = (cause: KeyRefused): ConfigError =>
+  new ConfigError('The server wants the password under a key of its own, and the connection has no TLS.', {
+    code: codes.tls,
+    path: ['ssl_mode'],
+    cause,
+    fix: 'Set up TLS on the server, and choose ssl_mode verify-full or require.',
+  });
+const authPlugins = {
+  caching_sha2_password: mysql.authPlugins.caching_sha2_password(refuseKey),
+  sha256_password: mysql.authPlugins.sha256_password(refuseKey),
+};
+
 function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: boolean): Promise<mysql.Connection> {
   const connection = mysql.createConnection({
     host: config.host,
@@ -126,14 +145,16 @@ function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: bool
     disableEval: true,
     ...(config.database === undefined || options.withoutDatabase === true ? {} : { database: config.database }),
     ...(options.localFiles === true ? {} : { flags: ['-LOCAL_FILES'] }),
-    ...(encrypted ? { ssl: tls(config) } : {}),
+    ...(encrypted ? { ssl: tls(config) } : { authPlugins }),
   });
   return new Promise((resolve, reject) => {
-    connection.once('error', reject);
+    const fail = (error: unknown): void => reject(error instanceof KeyRefused ? keyRefused(error) : error);
+    // Not once: a second error that nobody listens for would end the process.
+    connection.on('error', fail);
     connection.connect((error) => {
       if (error === null) return resolve(connection);
       connection.destroy();
-      reject(error);
+      fail(error);
     });
   });
 }

@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
 import { type Context, type RawData, type Stream } from '@sluice/connector-sdk';
 import { destinationConfig, sourceConfig } from '../src/config.js';
@@ -77,19 +79,21 @@ const low = Buffer.alloc(2);
 low.writeUInt16LE(all & 0xffff);
 const high = Buffer.alloc(2);
 high.writeUInt16LE((all >>> 16) & 0xffff);
-const greeting = Buffer.concat([
-  Buffer.from([10]),
-  Buffer.from('8.0.36\0'),
-  Buffer.from([1, 0, 0, 0]),
-  Buffer.from('12345678\0'),
-  low,
-  Buffer.from([45, 2, 0]),
-  high,
-  Buffer.from([21]),
-  Buffer.alloc(10),
-  Buffer.from('123456789012\0'),
-  Buffer.from('mysql_native_password\0'),
-]);
+const greetingWith = (authentication: string): Buffer =>
+  Buffer.concat([
+    Buffer.from([10]),
+    Buffer.from('8.0.36\0'),
+    Buffer.from([1, 0, 0, 0]),
+    Buffer.from('12345678\0'),
+    low,
+    Buffer.from([45, 2, 0]),
+    high,
+    Buffer.from([21]),
+    Buffer.alloc(10),
+    Buffer.from('123456789012\0'),
+    Buffer.from(`${authentication}\0`),
+  ]);
+const greeting = greetingWith('mysql_native_password');
 const ok = Buffer.from([0, 0, 0, 2, 0, 0, 0]);
 const moreResults = Buffer.from([0, 0, 0, 10, 0, 0, 0]);
 const wantsFile = Buffer.from('\xfb/etc/passwd', 'latin1');
@@ -228,3 +232,52 @@ test.each<[string, Buffer]>([
   expect(await failure(rows.next())).toBeInstanceOf(Error);
   link.destroy();
 });
+
+/** A server that wants the password itself, and offers `key` to encrypt it with. Answers what it was sent, packet by packet. */
+async function keyOffering(
+  plugin: string,
+  switches: boolean,
+  key: string,
+): Promise<{ server: Server; sent: Buffer[] }> {
+  const sent: Buffer[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.write(packet(0, greetingWith(switches ? 'mysql_native_password' : plugin)));
+    const ask = switches
+      ? Buffer.concat([Buffer.from([0xfe]), Buffer.from(`${plugin}\0`), Buffer.from('12345678123456789012\0')])
+      : Buffer.from([1, 4]);
+    const answers = [ask, ...(switches && plugin === 'caching_sha2_password' ? [Buffer.from([1, 4])] : [])];
+    const offer = Buffer.concat([Buffer.from([1]), Buffer.from(key)]);
+    socket.on('data', (chunk) => {
+      sent.push(chunk);
+      const answer = answers.shift() ?? (chunk.length === 5 ? offer : undefined);
+      if (answer === undefined) return void socket.destroy();
+      socket.write(packet(chunk[3]! + 1, answer));
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, sent };
+}
+
+test.each([
+  ['caching_sha2_password', false, 'disable'],
+  ['caching_sha2_password', true, 'disable'],
+  ['caching_sha2_password', true, 'prefer'],
+  ['sha256_password', true, 'prefer'],
+])(
+  '[R4] a key that %s (switched to: %s) offers without TLS gets no password, ssl_mode %s',
+  async (plugin, switches, mode) => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const { server, sent } = await keyOffering(
+      plugin,
+      switches,
+      String(publicKey.export({ type: 'spki', format: 'pem' })),
+    );
+    const config = sourceConfig.parse({ ...configOf((server.address() as AddressInfo).port), ssl_mode: mode });
+    const error = await failure(openLink(config));
+    server.close();
+    // A server that never switches is out of step with the driver, and hears no more.
+    expect(error).toMatchObject(switches ? { class: 'config', code: 'tls', path: ['ssl_mode'] } : { fatal: true });
+    expect(sent.filter((chunk) => chunk.length > 200)).toEqual([]); // an RSA block is 256 bytes long
+  },
+);

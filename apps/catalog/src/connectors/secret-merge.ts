@@ -39,7 +39,7 @@ export function mergeSecrets(sent: JsonObject, stored: JsonObject, path: readonl
   return { secrets, kept, unknownMasks };
 }
 
-/** Options that say who gets to see the secret: a new value there must come with the secret itself. */
+/** Options that say who gets to see the secret, and over what: a new value there must come with the secret itself. */
 const addressNames = new Set([
   'host',
   'hostname',
@@ -53,9 +53,17 @@ const addressNames = new Set([
   'endpoint',
   'socket',
   'socketpath',
+  'ca',
+  'cacert',
+  'rejectunauthorized',
 ]);
+/** Less of TLS, or another authority to trust, shows the secret to whoever sits on the way. */
+const isAddress = (name: string): boolean => {
+  const word = name.toLowerCase().replace(/[_-]/g, '');
+  return addressNames.has(word) || /^(ssl|tls)/.test(word);
+};
 
-/** Paths of host, port, user and their like, at any depth, whose values differ. */
+/** Paths of host, port, user, TLS and their like, at any depth, whose values differ. */
 export function movedAddresses(before: JsonObject, after: JsonObject, path: readonly string[] = []): string[] {
   const moved: string[] = [];
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
@@ -63,8 +71,7 @@ export function movedAddresses(before: JsonObject, after: JsonObject, path: read
     const here = [...path, name];
     if (isObject(was) || isObject(is))
       moved.push(...movedAddresses(isObject(was) ? was : {}, isObject(is) ? is : {}, here));
-    else if (addressNames.has(name.toLowerCase().replace(/[_-]/g, '')) && JSON.stringify(was) !== JSON.stringify(is))
-      moved.push(here.join('.'));
+    else if (isAddress(name) && JSON.stringify(was) !== JSON.stringify(is)) moved.push(here.join('.'));
   }
   return moved;
 }

@@ -23,9 +23,20 @@ export async function acceptConfig(
       fix: `send the value of ${list(merged.unknownMasks)}`,
       details: { paths: merged.unknownMasks },
     });
-  if (before && merged.kept.length > 0) refuseToLeakSecrets(before.config, split.config, merged.kept);
+  if (before && merged.kept.length > 0)
+    refuseToLeakSecrets(filled(connector, before.config), filled(connector, split.config), merged.kept);
   await validate(connector, connector.join(split.config, merged.secrets));
   return { config: split.config, secrets: merged.secrets };
+}
+
+/** With the schema's defaults: one that is spelt out changes nothing. */
+function filled({ schema }: Connector, config: JsonObject): JsonObject {
+  const { properties } = schema;
+  if (typeof properties !== 'object' || properties === null) return config;
+  const defaults = Object.entries(properties).flatMap(([name, property]) =>
+    typeof property === 'object' && property !== null && 'default' in property ? [[name, property['default']]] : [],
+  );
+  return { ...(Object.fromEntries(defaults) as JsonObject), ...config };
 }
 
 /** A stored password must not follow a changed address to somebody else's server. */

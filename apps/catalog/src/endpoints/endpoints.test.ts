@@ -159,7 +159,13 @@ describe('update', () => {
     });
   });
 
-  test.each([{ host: 'evil.example' }, { port: 1 }, { user: 'root' }])('%j needs the secret again', async (moved) => {
+  test.each([
+    { host: 'evil.example' },
+    { port: 1 },
+    { user: 'root' },
+    { ssl_mode: 'disable' },
+    { ssl_root_cert: 'of somebody else' },
+  ])('[S5] %j needs the secret again', async (moved) => {
     const { id } = await create();
     const failure = await failing(
       update(id, { config: { host: 'db.example', port: 5432, user: 'reader', database: 'shop', ...moved } }),
@@ -168,6 +174,15 @@ describe('update', () => {
     expect(await opened(id)).toEqual(config);
     await update(id, { config: { ...config, ...moved, password: 'canary-4' } });
     expect(await opened(id)).toEqual({ ...config, ...moved, password: 'canary-4' });
+  });
+
+  test('[S5] a default that is spelt out moves nothing', async () => {
+    const { id } = await create();
+    const plain = { host: 'db.example', port: 5432, user: 'reader', database: 'shop' };
+    await update(id, { config: { ...plain, ssl_mode: 'verify-full' } });
+    expect(await opened(id)).toEqual({ ...config, ssl_mode: 'verify-full' });
+    await update(id, { config: plain });
+    expect(await opened(id)).toEqual(config);
   });
 });
 

@@ -112,8 +112,9 @@ const cursorFix = ({ cursors }: Stream): string =>
 const syncMode = (mode: ReadMode): string => Object.entries(readModes).find(([, read]) => read === mode)?.[0] ?? mode;
 
 function checkTable(stream: string, table: string): void {
+  let path: readonly string[];
   try {
-    if (parsePath(table).length <= 2) return;
+    path = parsePath(table);
   } catch (cause) {
     throw invalid('target-invalid', `"${table}" is not a table name`, {
       fix: `write 'orders' or 'sales.orders'`,
@@ -121,10 +122,17 @@ function checkTable(stream: string, table: string): void {
       cause,
     });
   }
-  throw invalid('target-invalid', `"${table}" has more than two parts`, {
-    fix: `write 'orders' or 'sales.orders'`,
-    details: { stream },
-  });
+  if (path.length > 2)
+    throw invalid('target-invalid', `"${table}" has more than two parts`, {
+      fix: `write 'orders' or 'sales.orders'`,
+      details: { stream },
+    });
+  // The engine refuses it too; said here, it is heard before anything runs.
+  if (/^_sluice_/i.test(path.at(-1) ?? ''))
+    throw invalid('target-invalid', `"${table}" is a name that Sluice keeps for itself`, {
+      fix: 'choose one that does not begin with _sluice_',
+      details: { stream },
+    });
 }
 
 function refuseDoubles(chosen: readonly Chosen[]): void {

@@ -145,6 +145,7 @@ test.each<[string, Input, string, RegExp]>([
     /targetTable/,
   ],
   ['a table of three parts', bound({ stream: 'people', targetTable: 'a.b.c' }), 'target-invalid', /two parts/],
+  ['a table of our own', bound({ stream: 'people', targetTable: 'a._sluice_checkpoints' }), 'target-invalid', /keeps/],
   ['no table name', bound({ stream: 'people', targetTable: 'a..b' }), 'target-invalid', /not a table name/],
   ['a mode of no source', { mode: 'changes' }, 'mode-unsupported', /full, incremental/],
   ['a mode that is none', { mode: 'constructor' as 'full' }, 'mode-unsupported', /use one of/],

@@ -25,6 +25,7 @@ import type { KeyRing } from '../secrets/key-ring.js';
 import { getSecrets } from '../secrets/secret-store.js';
 import { addStreams, countStreams, forgetOldStreams, pageOfStreams, type Discovery } from './stream-repository.js';
 import { dropTicket, issueTicket, openDiscovery, redeemTicket } from './tickets.js';
+import { turns } from './turns.js';
 
 export interface ProbeDeps {
   readonly db: Database;
@@ -41,9 +42,12 @@ export interface Probes {
 /** How long a check and a discovery may take, ms. Thousands of tables behind a slow line are still a matter of minutes. */
 export const probeTimeouts = { check: 60_000, discover: 300_000 } as const;
 
-export const probeService = (deps: ProbeDeps): Probes => ({
-  test: (request) => test(deps, request),
-  discover: (request) => discover(deps, request),
+/** Per tenant: fewer than a runner works on at once, so that hosts which never answer hold up their own tenant only. */
+const perTenant = { atOnce: 3, waiting: 50 };
+
+export const probeService = (deps: ProbeDeps, inTurn = turns(perTenant)): Probes => ({
+  test: (request) => inTurn(request.tenantId, () => test(deps, request)),
+  discover: (request) => inTurn(request.tenantId, () => discover(deps, request)),
   streams: ({ tenantId, id, ...page }) =>
     deps.db.run(async (em) => {
       const { discoveryId } = await getEndpoint(em, { tenantId, id }, 'source');

@@ -9,8 +9,9 @@ import { Id } from '../http/params.js';
 import { sendEvents } from './event-stream.js';
 import { feedOf } from './sync-feed.js';
 
-/** Each open stream holds a consumer at the message bus. */
+/** Each open stream holds a consumer at the message bus. One tenant leaves room for the others. */
 const most = 1000;
+const mostOfTenant = 100;
 const example = [
   'retry: 2000',
   '',
@@ -27,7 +28,7 @@ const example = [
 @ApiTags('Syncs')
 @Controller('api/v1/syncs')
 export class SyncEventsController implements OnModuleDestroy, BeforeApplicationShutdown {
-  readonly #open = new Map<AbortController, Promise<void>>();
+  readonly #open = new Map<AbortController, { readonly tenantId: string; readonly sending: Promise<void> }>();
   constructor(
     private readonly bus: Bus,
     private readonly events: EventLog,
@@ -62,7 +63,7 @@ export class SyncEventsController implements OnModuleDestroy, BeforeApplicationS
   ): Promise<void> {
     const after = seqOf(lastId);
     const first = await this.bus.call('catalog.runs.get', { tenantId, id });
-    if (this.#open.size >= most)
+    if (this.#open.size >= most || this.#openOf(tenantId) >= mostOfTenant)
       throw new HttpFailure(503, 'Too many event streams are open; try again later', { 'retry-after': '10' });
     const stop = new AbortController();
     const sending = sendEvents(
@@ -70,15 +71,19 @@ export class SyncEventsController implements OnModuleDestroy, BeforeApplicationS
       feedOf({ bus: this.bus, events: this.events }, first, after, stop.signal),
       stop,
     ).finally(() => this.#open.delete(stop));
-    this.#open.set(stop, sending);
+    this.#open.set(stop, { tenantId, sending });
     await sending;
+  }
+
+  #openOf(tenantId: string): number {
+    return [...this.#open.values()].filter((one) => one.tenantId === tenantId).length;
   }
 
   onModuleDestroy(): void {
     for (const stop of this.#open.keys()) stop.abort();
   }
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.allSettled(this.#open.values());
+    await Promise.allSettled([...this.#open.values()].map(({ sending }) => sending));
   }
 }
 

@@ -227,6 +227,20 @@ describe('the events of a sync', () => {
     expect((await api.get('/api/v1/syncs/x/events')).status).toBe(400);
   });
 
+  test('[T6] one tenant cannot take every stream', async () => {
+    const run = api.catalog.addRun(connectionId, { status: 'running' });
+    const path = `/api/v1/syncs/${run.id}/events`;
+    const open = await Promise.all(Array.from({ length: 100 }, () => follow(run.id)));
+    expect(open.map(({ response }) => response.statusCode)).toEqual(open.map(() => 200));
+    const message = 'Too many event streams are open; try again later';
+    expect((await api.get(path)).body).toEqual(errorBody(503, 'Service Unavailable', message, path));
+    const theirs = api.catalog.addRun(connectionId, { status: 'succeeded', finishedAt: saidAt, tenantId: otherTenant });
+    const foreign = { token: sign(claims({ tenant_id: otherTenant })), tenantId: otherTenant };
+    expect((await api.get(`/api/v1/syncs/${theirs.id}/events`, foreign)).status).toBe(200);
+    await done(run);
+    await Promise.all(open.map(({ ended }) => ended));
+  });
+
   test('a client that leaves takes its consumer with it', async () => {
     const run = api.catalog.addRun(connectionId, { status: 'running' });
     const manager = await api.jets.client.jetstreamManager();
