@@ -1,5 +1,5 @@
 import type { Link } from './link.js';
-import { quoteName, quoteText } from './quote.js';
+import { nameProblem, quoteName, quoteText } from './quote.js';
 
 /** The account that the server matched, quoted for a GRANT. */
 export async function currentUser(link: Link): Promise<string> {
@@ -10,6 +10,7 @@ export async function currentUser(link: Link): Promise<string> {
 }
 
 export async function hasDatabase(link: Link, database: string): Promise<boolean> {
+  if (nameProblem(database) !== undefined) return false;
   const rows = await link.query(`SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${quoteText(database)}`);
   return rows.length > 0;
 }

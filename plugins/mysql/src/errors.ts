@@ -65,6 +65,9 @@ const byNumber: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [1062, ['data', codes.valueRejected]], // duplicate key
   [1169, ['data', codes.valueRejected]],
   [1586, ['data', codes.valueRejected]],
+  [1261, ['data', codes.valueRejected]], // a row with too few values
+  [1262, ['data', codes.valueRejected]], // a row with too many values
+  [1300, ['data', codes.valueRejected]], // not in the character set
   [1264, ['data', codes.valueRejected]], // out of range
   [1265, ['data', codes.valueRejected]], // truncated
   [1292, ['data', codes.valueRejected]], // wrong date or number

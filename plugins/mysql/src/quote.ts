@@ -3,18 +3,21 @@ import { ConfigError, codes } from '@sluice/connector-sdk';
 
 const longest = 64;
 
+/** Why nothing in the MySQL family can have this name; undefined when something can. */
+export function nameProblem(name: string): string | undefined {
+  if (name === '') return 'is empty';
+  const size = [...name].length;
+  if (size > longest) return `has ${size} characters; the MySQL family allows ${longest}`;
+  if (name.includes('\0')) return 'contains a NUL character';
+  if (/[\t-\r ]$/.test(name)) return 'ends with white space';
+  return /[\u{10000}-\u{10ffff}]/u.test(name)
+    ? 'has a character beyond U+FFFF, which the MySQL family allows in no name'
+    : undefined;
+}
+
 /** `name` in backticks. Throws ConfigError for a name that the MySQL family cannot hold. */
 export function quoteName(name: string): string {
-  const problem =
-    name === ''
-      ? 'is empty'
-      : [...name].length > longest
-        ? `has ${[...name].length} characters; the MySQL family allows ${longest}`
-        : name.includes('\0')
-          ? 'contains a NUL character'
-          : /[\t-\r ]$/.test(name)
-            ? 'ends with white space'
-            : undefined;
+  const problem = nameProblem(name);
   if (problem !== undefined) {
     const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name);
     throw new ConfigError(`The name ${shown} ${problem}.`, {

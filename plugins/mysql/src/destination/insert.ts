@@ -33,7 +33,7 @@ export function literalOf({ column }: ColumnSpec, value: Value): string {
     case 'bigint':
       return String(value);
     case 'number':
-      return Object.is(value, -0) ? '-0e0' : String(value);
+      return Object.is(value, -0) ? `'-0'` : String(value);
     case 'object':
       return quoteBytes(value);
     default:

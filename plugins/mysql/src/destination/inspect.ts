@@ -1,5 +1,5 @@
 /** What a target table is now, and whether it can take a stream. */
-import { type Column, ConfigError, codes } from '@sluice/connector-sdk';
+import { type Column, DataError, codes } from '@sluice/connector-sdk';
 import type { Link } from '../link.js';
 import { quoteName, quotePath, quoteText } from '../quote.js';
 import { toColumn } from '../types.js';
@@ -67,11 +67,13 @@ async function referencesTo(link: Link, path: readonly string[]): Promise<readon
   return rows.map(([schema, table]) => `${schema}.${table}`).filter((name) => name !== path.join('.'));
 }
 
-export const mismatch = (message: string, fix: string): ConfigError =>
-  new ConfigError(message, { code: codes.targetMismatch, fix });
+/** The target is in the way: the pipeline stops, and `fix` names the choice. */
+export const mismatch = (stream: string, message: string, fix: string): DataError =>
+  new DataError(message, { stream, code: codes.targetMismatch, fix });
 
 /** The columns that the table lacks. Throws when one it has cannot take the stream's values, with the statement that helps. */
 export function missingColumns(
+  stream: string,
   path: readonly string[],
   existing: Existing,
   specs: readonly ColumnSpec[],
@@ -81,6 +83,7 @@ export function missingColumns(
   const required = existing.columns.find((column) => column.required && !wanted.has(column.name.toLowerCase()));
   if (required !== undefined) {
     throw mismatch(
+      stream,
       `${path.join('.')} has the column ${JSON.stringify(required.name)}, which must have a value, and the stream has none for it.`,
       `ALTER TABLE ${quotePath(path)} ALTER COLUMN ${quoteName(required.name)} SET DEFAULT '...'`,
     );
@@ -89,6 +92,7 @@ export function missingColumns(
     const now = byName.get(spec.column.name.toLowerCase());
     if (now !== undefined && !fits(spec.column, now)) {
       throw mismatch(
+        stream,
         `${path.join('.')} has the column ${JSON.stringify(now.name)} as ${now.native}, which cannot hold every ${spec.column.type}.`,
         modifyColumn(path, spec),
       );

@@ -14,6 +14,7 @@ import type { DestinationConfig } from '../config.js';
 import { toSluiceError } from '../errors.js';
 import { guard } from '../guard.js';
 import type { Link } from '../link.js';
+import { quotePath } from '../quote.js';
 import { check } from './check.js';
 import { Checkpoints, type LaneRow } from './checkpoints.js';
 import { record, takeLane } from './lane.js';
@@ -64,6 +65,7 @@ export class MySqlDestination implements DestinationSession {
   prepare(stream: Stream, target: Target): Promise<readonly string[]> {
     return guard(async () => {
       const path = this.#path(target);
+      quotePath(path); // Refused by name, before the catalogue is asked for it.
       if (target.mode !== 'replace') return this.#staging.prepareStage(stream, target, path);
       return this.#prepareShadow(stream, target, path);
     }, stream.id);

@@ -1,5 +1,5 @@
 /** Mode 'replace': the table beside the target that fills up unseen, and takes its place in the end. */
-import { ConfigError, LostPositionError, type Lane, type Stream, type Target, codes } from '@sluice/connector-sdk';
+import { DataError, LostPositionError, type Lane, type Stream, type Target, codes } from '@sluice/connector-sdk';
 import type { Link } from '../link.js';
 import { quotePath } from '../quote.js';
 import type { Shadow } from './checkpoints.js';
@@ -35,7 +35,7 @@ export async function prepareShadow(
   request: ShadowRequest,
 ): Promise<{ filling: Filling; statements: readonly string[] }> {
   const { control, lane, stream, target, path } = request;
-  await refuseUnswappable(control, path);
+  await refuseUnswappable(control, stream.id, path);
   const columns = columnSpecs(stream, target.key, control.server);
   const known = current(request);
   const shadow: Shadow = known ?? {
@@ -88,17 +88,16 @@ function extension(
   dirty: boolean,
 ): readonly ColumnSpec[] | 'anew' {
   try {
-    return missingColumns(shadow.path, existing, columns);
+    return missingColumns(shadow.stream, shadow.path, existing, columns);
   } catch (error) {
     if (!shadow.filled && !dirty) return 'anew';
-    throw new ConfigError(
-      'The stream has changed in the middle of its load in a way that the rows loaded so far do not fit.',
-      {
-        code: codes.targetMismatch,
-        cause: error,
-        fix: 'Start the load over.',
-      },
-    );
+    const message = `${shadow.stream} has changed in the middle of its load in a way that the rows loaded so far do not fit.`;
+    throw new DataError(message, {
+      stream: shadow.stream,
+      code: codes.targetMismatch,
+      cause: error,
+      fix: 'Start the load over.',
+    });
   }
 }
 
@@ -112,10 +111,8 @@ async function copyShadow(
 ): Promise<{ filling: Filling; statements: readonly string[] }> {
   const { control, loading, lane, target } = request;
   if (lane.part !== undefined) {
-    throw new ConfigError('The stream has changed in the middle of a load in parts.', {
-      code: codes.targetMismatch,
-      fix: 'Start the load over.',
-    });
+    const { id } = filling.stream;
+    throw mismatch(id, `${id} has changed in the middle of a load in parts.`, 'Start the load over.');
   }
   const copy = filling.shadow.copy + 1;
   const path = [filling.target[0]!, shadowName(lane, filling.stream.id, copy)];
@@ -127,16 +124,18 @@ async function copyShadow(
   return { filling: { ...filling, shadow: { ...filling.shadow, copy, path } }, statements: [...statements, fill] };
 }
 
-async function refuseUnswappable(control: Link, path: readonly string[]): Promise<void> {
+async function refuseUnswappable(control: Link, stream: string, path: readonly string[]): Promise<void> {
   const target = await inspect(control, path);
   if (target?.view === true)
     throw mismatch(
+      stream,
       `${path.join('.')} is a view, which no table can take the place of.`,
       `DROP VIEW ${quotePath(path)}`,
     );
   const [child] = target?.referencedBy ?? [];
   if (child !== undefined) {
     throw mismatch(
+      stream,
       `A foreign key of ${child} points at ${path.join('.')}, and would follow the old table when it is replaced.`,
       `Drop the foreign key of ${child}, or load this table in mode upsert.`,
     );

@@ -24,12 +24,16 @@ export async function prepareStage(request: StageRequest): Promise<{ stage: Stag
   const columns = columnSpecs(stream, key, control.server);
   const existing = await inspect(control, path);
   if (existing?.view === true)
-    throw mismatch(`${path.join('.')} is a view; rows are written to tables only.`, `DROP VIEW ${quotePath(path)}`);
+    throw mismatch(
+      stream.id,
+      `${path.join('.')} is a view; rows are written to tables only.`,
+      `DROP VIEW ${quotePath(path)}`,
+    );
   const statements =
     existing === undefined
       ? [createTable({ path, columns, key: upsert ? key : [] }, control.server)]
-      : missingColumns(path, existing, columns).map((spec) => addColumn(path, spec));
-  if (existing !== undefined && upsert) refuseWithoutKey(path, key, existing.uniques);
+      : missingColumns(stream.id, path, existing, columns).map((spec) => addColumn(path, spec));
+  if (existing !== undefined && upsert) refuseWithoutKey(stream.id, path, key, existing.uniques);
   for (const sql of statements) await control.run(sql);
   const load = { stream, path: [path[0]!, request.name], columns, replace: upsert };
   // The server drops it with the connection: what was staged and never committed is gone by itself.
@@ -65,12 +69,14 @@ const sameSet = (unique: readonly string[], key: readonly string[]): boolean =>
   unique.length === key.length && key.every((name) => unique.includes(name.toLowerCase()));
 
 function refuseWithoutKey(
+  stream: string,
   path: readonly string[],
   key: readonly string[],
   uniques: readonly (readonly string[])[],
 ): void {
   if (uniques.some((unique) => sameSet(unique, key))) return;
   throw mismatch(
+    stream,
     `${path.join('.')} has no primary key or unique index of exactly ${key.map((name) => JSON.stringify(name)).join(', ')}.`,
     `ALTER TABLE ${quotePath(path)} ADD UNIQUE (${key.map(quoteName).join(', ')})`,
   );

@@ -55,10 +55,10 @@ async function checkTables({ link, discover }: SourceState): Promise<readonly Fi
   }
   if (streams.length > findings.length) return findings;
   const fix = `GRANT SELECT ON *.* TO ${user}`;
-  return [
-    ...findings,
-    { code: codes.permission, severity: 'error', message: 'There is no table or view that the user may read.', fix },
-  ];
+  const message = 'There is no table or view that the user may read.';
+  // Nothing is listed: an empty database, or a user with no right at all. Which one, the server does not tell.
+  if (streams.length === 0) return [{ code: 'mysql.no-streams', severity: 'warning', message, fix }];
+  return [...findings, { code: codes.permission, severity: 'error', message, fix }];
 }
 
 async function checkWrites(link: Link): Promise<readonly Finding[]> {

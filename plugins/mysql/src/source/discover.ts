@@ -1,10 +1,13 @@
 import { type Stream, parsePath, streamId } from '@sluice/connector-sdk';
 import type { Cells, Link } from '../link.js';
-import { quoteText } from '../quote.js';
+import { nameProblem, quoteText } from '../quote.js';
 import { type ColumnFacts, isCursor, toColumn } from '../types.js';
 
 const systemSchemas = ['information_schema', 'mysql', 'performance_schema', 'sys'];
 const readable = `TABLE_TYPE IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')`;
+
+/** Checkpoints and shadow tables of a destination are no data of anyone's. */
+const ours = '_sluice_';
 
 /** Names keyed by `streamId`, in Maps: names are data, `__proto__` is one of them. */
 export async function discover(
@@ -13,7 +16,7 @@ export async function discover(
   only?: readonly string[],
 ): Promise<readonly Stream[]> {
   const paths = only?.map(tryPath).filter((path) => path !== undefined);
-  if (paths?.length === 0) return [];
+  if (paths?.length === 0 || (database !== undefined && nameProblem(database) !== undefined)) return [];
   const where = scope(database, paths);
   const tables = await link.query(
     `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES WHERE ${readable} AND ${where}`,
@@ -24,14 +27,14 @@ export async function discover(
   const wanted = only === undefined ? undefined : new Set(only);
   const streams = tables
     .map((table) => toStream(table, columns, keys))
-    .filter((stream) => stream.columns.length > 0 && wanted?.has(stream.id) !== false);
+    .filter(({ id, path, columns: own }) => own.length > 0 && !path[1]!.startsWith(ours) && wanted?.has(id) !== false);
   return streams.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
 function tryPath(id: string): readonly string[] | undefined {
   try {
     const path = parsePath(id);
-    return path.length === 2 ? path : undefined;
+    return path.length === 2 && path.every((part) => nameProblem(part) === undefined) ? path : undefined;
   } catch {
     return undefined; // Not an id of ours: the stream does not exist.
   }

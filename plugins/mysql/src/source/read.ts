@@ -30,8 +30,12 @@ export async function* read(
     if (state.context.signal.aborted) return;
     const done = request.mode === 'full' && isDone(lane.full.get(request.stream.id));
     if (done) continue;
-    const goOn: boolean = request.mode === 'full' ? yield* readFull(lane, request) : yield* readCursor(lane, request);
-    if (!goOn) return;
+    try {
+      const goOn: boolean = request.mode === 'full' ? yield* readFull(lane, request) : yield* readCursor(lane, request);
+      if (!goOn) return;
+    } finally {
+      await state.releaseTables().catch(() => undefined);
+    }
   }
 }
 
@@ -76,7 +80,7 @@ async function* readFull(lane: Lane, request: StreamRequest): AsyncGenerator<Bat
   const goOn = yield* readWindows(lane, { ...request, stream: table.stream }, windows, (end) =>
     lane.full.set(id, { after: end }),
   );
-  if (!goOn) return false;
+  if (!goOn || lane.state.context.signal.aborted) return false;
   lane.full.set(id, { done: true });
   yield { kind: 'complete', stream: id, checkpoint: toCheckpoint(lane) }; // Invariant 5
   return true;

@@ -16,6 +16,8 @@ export interface SourceState {
   readonly context: Context;
   /** All reads of a session see the moment of the first one. */
   enterSnapshot(): Promise<void>;
+  /** Lets go of the tables read so far, so that nobody's DDL waits for this session; the snapshot stays. */
+  releaseTables(): Promise<void>;
   discover(only?: readonly string[]): Promise<readonly Stream[]>;
   /** Ends the statement that `link` runs; the transaction and its snapshot stay. */
   kill(): Promise<void>;
@@ -40,8 +42,15 @@ function session(link: Link, config: SourceConfig, context: Context): SourceSess
     async enterSnapshot() {
       if (inSnapshot) return;
       await link.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      // With its binary log on for the session MariaDB keeps metadata locks over a ROLLBACK TO SAVEPOINT. Needs BINLOG ADMIN;
+      // without it DDL on tables that were read waits until the session ends.
+      if (link.server.flavour === 'mariadb') await link.run('SET SESSION sql_log_bin = 0').catch(() => undefined);
       await link.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+      await link.run('SAVEPOINT sluice');
       inSnapshot = true;
+    },
+    releaseTables: async () => {
+      if (inSnapshot && !link.lost) await link.run('ROLLBACK TO SAVEPOINT sluice');
     },
     discover: (only) => discover(link, only === undefined ? config.database : undefined, only),
     kill: () => kill(link, config),
