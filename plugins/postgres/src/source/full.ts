@@ -4,7 +4,7 @@ import { quote } from '../names.js';
 import { rawBody, rowBatches } from './body.js';
 import type { FullPlace, State } from './checkpoint.js';
 import { type Stated, formOf } from './read.js';
-import { type Relation, type StoredStream, storedStream } from './relation.js';
+import { type Relation, type StoredStream, enterAndStore } from './relation.js';
 import { copyOptions, selectList } from './select.js';
 import type { Source } from './session.js';
 import { type Part, parsePart } from './split.js';
@@ -26,8 +26,7 @@ export async function* readFull(
   const { stream } = request;
   const part = parsePart(request.part);
   const place = state && 'at' in state ? state.at : undefined;
-  await source.moment.enter(part?.snapshot);
-  const stored = await storedStream(source.connection, stream);
+  const stored = await enterAndStore(source, stream, part?.snapshot);
   refuseLost(stream, stored, part ?? undefined, place);
   if (place)
     source.context.log('warn', 'A full load goes on after a break: its rows are not all of one moment.', {

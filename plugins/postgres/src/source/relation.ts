@@ -1,7 +1,9 @@
 /** What a read has to know of a table as it stands now: how it is stored, and whether it is still what was discovered. */
-import { ConfigError, DataError, type Stream, codes } from '@sluice/connector-sdk';
+import { ConfigError, DataError, type Stream, TransientError, codes } from '@sluice/connector-sdk';
 import type { Connection } from '../connect.js';
+import { quote } from '../names.js';
 import { columnsOf } from './discover.js';
+import type { Source } from './session.js';
 
 /** One stored piece: a table, or a leaf of a partitioned one. */
 export interface Relation {
@@ -19,6 +21,8 @@ export interface StoredStream {
   readonly relations: readonly Relation[];
   /** False: read through the parent, in one piece. */
   readonly byBlocks: boolean;
+  /** Truncated or rewritten after the snapshot was taken: to that snapshot the table is empty, which it never was. */
+  readonly overtaken: boolean;
 }
 
 interface Row {
@@ -30,6 +34,8 @@ interface Row {
   readonly blocks: string | null;
   readonly bytes: string | null;
   readonly file: string | null;
+  /** Its file as of the snapshot; `file` is that of now. */
+  readonly seen: string;
   readonly rows: string;
   readonly secured: string;
   readonly readable: string;
@@ -38,26 +44,52 @@ interface Row {
 const select = `
 SELECT c.oid::text, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, m.amname::text AS method,
   (pg_relation_size(c.oid) / current_setting('block_size')::int)::text AS blocks, pg_table_size(c.oid)::text AS bytes,
-  pg_relation_filenode(c.oid)::text AS file, c.reltuples::text AS rows, c.relrowsecurity::text AS secured,
+  pg_relation_filenode(c.oid)::text AS file, c.relfilenode::text AS seen, c.reltuples::text AS rows, c.relrowsecurity::text AS secured,
   has_table_privilege(c.oid, 'SELECT')::text AS readable
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am m ON m.oid = c.relam`;
 
-/** Looks the stream up. Throws ConfigError when it is gone, DataError when its columns are not those of the request any more. */
+/** Looks the stream up, and keeps its files as they are until the moment ends. Throws ConfigError when it is gone, DataError when its columns are not those of the request any more. */
 export async function storedStream(connection: Connection, stream: Stream): Promise<StoredStream> {
   const found = await connection.client.query<Row>(`${select} WHERE n.nspname = $1 AND c.relname = $2`, [
     ...stream.path,
   ]);
   const row = found.rows[0];
   if (!row) throw new ConfigError(`The table ${stream.id} does not exist any more.`, { code: codes.noSuchStream });
+  // What is locked by a query stays so to the end of the transaction, its partitions included.
+  if (/[rpm]/.test(row.kind)) await connection.client.query(`SELECT FROM ${quote(...relationOf(row).path)} LIMIT 0`);
   await sameColumns(connection, stream, row.oid);
-  if (row.kind !== 'p') return { relations: [relationOf(row)], byBlocks: hasBlocks(connection, row) };
-  const leaves = await connection.client.query<Row>(
-    `${select} JOIN pg_partition_tree($1::oid) t ON t.relid = c.oid AND t.isleaf ORDER BY c.oid`,
-    [row.oid],
-  );
+  const parts =
+    row.kind === 'p' ? 'JOIN pg_partition_tree($1::oid) t ON t.relid = c.oid AND t.isleaf' : 'WHERE c.oid = $1';
+  const { rows: leaves } = await connection.client.query<Row>(`${select} ${parts} ORDER BY c.oid`, [row.oid]);
+  const overtaken = leaves.some(({ file, seen }) => file !== null && file !== seen);
   const byBlocks =
-    row.secured === 'false' && leaves.rows.every((leaf) => hasBlocks(connection, leaf) && leaf.readable === 'true');
-  return { relations: byBlocks ? leaves.rows.map(relationOf) : [relationOf(row)], byBlocks };
+    (row.kind !== 'p' || row.secured === 'false') &&
+    leaves.every((leaf) => hasBlocks(connection, leaf) && (row.kind !== 'p' || leaf.readable === 'true'));
+  return { relations: byBlocks ? leaves.map(relationOf) : [relationOf(row)], byBlocks, overtaken };
+}
+
+/** Enters the moment, or a new one when the table was overtaken. Throws as `storedStream`, and TransientError. */
+export async function enterAndStore(
+  { moment, connection, context }: Source,
+  stream: Stream,
+  snapshot?: string,
+): Promise<StoredStream> {
+  try {
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await moment.enter(snapshot);
+      const stored = await storedStream(connection, stream);
+      if (!stored.overtaken) return stored;
+      await moment.leave();
+      context.log('warn', 'The table was rewritten after the snapshot was taken: it is read as of now.', {
+        stream: stream.id,
+      });
+      snapshot = undefined;
+    }
+  } catch (error) {
+    await moment.recover().catch(() => undefined); // the error in hand says more
+    throw error;
+  }
+  throw new TransientError(`The table ${stream.id} is rewritten again and again.`, { code: codes.lockConflict });
 }
 
 /** TID range scans came with version 14: before it every window would read the whole table. */

@@ -1,6 +1,6 @@
 /** Parts of a full read: ranges of blocks of one snapshot, which lives as long as the session that cut them. */
 import type { Json, Stream } from '@sluice/connector-sdk';
-import { type Relation, storedStream } from './relation.js';
+import { type Relation, enterAndStore } from './relation.js';
 import type { Source } from './session.js';
 
 export interface Part {
@@ -17,9 +17,8 @@ const smallest = 64;
 
 /** At most `parts` parts; one when the stream cannot be cut. */
 export async function split(source: Source, stream: Stream, parts: number): Promise<readonly Json[]> {
-  await source.moment.enter();
   try {
-    const stored = await storedStream(source.connection, stream);
+    const stored = await enterAndStore(source, stream);
     const snapshot = await source.moment.export();
     if (!stored.byBlocks || stored.relations.length === 0 || parts < 2) return [{ v: 1, snapshot }];
     return stored.relations.length === 1
