@@ -9,8 +9,8 @@ export type Progress = { readonly after: readonly string[] } | { readonly done: 
  */
 export interface Position {
   readonly full: ReadonlyMap<string, Progress>;
-  /** Stream id to the highest cursor value read, as text. */
-  readonly cursor: ReadonlyMap<string, string>;
+  /** Stream id to the highest cursor value read, as text; null: nothing but the rows without one. */
+  readonly cursor: ReadonlyMap<string, string | null>;
 }
 
 export const toCheckpoint = (position: Position): Checkpoint => ({
@@ -23,7 +23,7 @@ export const toCheckpoint = (position: Position): Checkpoint => ({
 export function toPosition(checkpoint: Checkpoint | undefined): Position {
   if (checkpoint === undefined) return { full: new Map(), cursor: new Map() };
   const { v, full, cursor } = checkpoint;
-  if (v !== 1 || !isPairs(full, isProgress) || !isPairs(cursor, isText)) {
+  if (v !== 1 || !isPairs(full, isProgress) || !isPairs(cursor, isTextOrNull)) {
     throw new LostPositionError(
       'The checkpoint is not one that this source can read.',
       JSON.stringify(checkpoint).slice(0, 200),
@@ -33,6 +33,7 @@ export function toPosition(checkpoint: Checkpoint | undefined): Position {
   return { full: new Map(full), cursor: new Map(cursor) };
 }
 
+const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
 
 function isProgress(value: unknown): value is Progress {

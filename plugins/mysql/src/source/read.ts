@@ -8,10 +8,10 @@ import {
   type StreamRequest,
   codes,
 } from '@sluice/connector-sdk';
-import { quotePath } from '../quote.js';
+import { quoteName, quotePath } from '../quote.js';
 import { ZeroDates, expressionOf } from './cell.js';
 import { type Position, type Progress, toCheckpoint, toPosition } from './checkpoint.js';
-import { cursorBounds } from './cursor.js';
+import { cursorBounds, cursorColumn, warnOfNulls } from './cursor.js';
 import { windowKey } from './key.js';
 import { readWindow } from './read-window.js';
 import type { SourceState } from './source.js';
@@ -38,7 +38,7 @@ export async function* read(
 interface Lane {
   readonly state: SourceState;
   readonly full: Map<string, Progress>;
-  readonly cursor: Map<string, string>;
+  readonly cursor: Map<string, string | null>;
 }
 
 const isDone = (progress: Progress | undefined): boolean => progress !== undefined && 'done' in progress;
@@ -85,8 +85,17 @@ async function* readFull(lane: Lane, request: StreamRequest): AsyncGenerator<Bat
 async function* readCursor(lane: Lane, request: StreamRequest): AsyncGenerator<Batch, boolean> {
   const { id } = request.stream;
   const table = yield* freshShape(lane, request);
-  const low = lane.cursor.get(id);
-  const bounds = await cursorBounds(lane.state, table.whole, request.cursor, low);
+  const column = cursorColumn(table.whole, request.cursor);
+  const clock = await lane.state.newSnapshot(); // an old one would void the lag
+  const first = !lane.cursor.has(id);
+  if (column.nullable && !first) await warnOfNulls(lane.state, table.whole, column);
+  if (column.nullable && first) {
+    const none = single(`${quoteName(column.name)} IS NULL`);
+    const goOn = yield* readWindows(lane, { ...request, stream: table.stream }, none, () => lane.cursor.set(id, null));
+    if (!goOn) return false;
+  }
+  const low = lane.cursor.get(id) ?? undefined;
+  const bounds = await cursorBounds(lane.state, table.whole, column, low, clock);
   if (bounds === undefined) return true; // Nothing new.
   const windows = bounds.indexed
     ? windowsOf(lane.state.link, {

@@ -14,8 +14,10 @@ export interface SourceState {
   readonly link: Link;
   readonly config: SourceConfig;
   readonly context: Context;
-  /** All reads of a session see the moment of the first one. */
+  /** All full reads of a session see the moment of the first one, up to the next read by cursor. */
   enterSnapshot(): Promise<void>;
+  /** A moment of its own. Answers the server's clock from just before, in UTC: what was committed by then is seen. */
+  newSnapshot(): Promise<string>;
   discover(only?: readonly string[]): Promise<readonly Stream[]>;
   /** Ends the statement that `link` runs; the transaction and its snapshot stay. */
   kill(): Promise<void>;
@@ -33,15 +35,20 @@ export const source = defineSource<SourceConfig>({
 
 function session(link: Link, config: SourceConfig, context: Context): SourceSession {
   let inSnapshot = false;
+  const begin = async (): Promise<void> => {
+    await link.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    await link.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'); // ends the one before
+    inSnapshot = true;
+  };
   const state: SourceState = {
     link,
     config,
     context,
-    async enterSnapshot() {
-      if (inSnapshot) return;
-      await link.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-      await link.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
-      inSnapshot = true;
+    enterSnapshot: async () => (inSnapshot ? undefined : begin()),
+    async newSnapshot() {
+      const [row] = await link.query('SELECT UTC_TIMESTAMP(6)');
+      await begin();
+      return row![0]!;
     },
     discover: (only) => discover(link, only === undefined ? config.database : undefined, only),
     kill: () => kill(link, config),
