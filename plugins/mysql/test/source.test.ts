@@ -238,7 +238,7 @@ describe.each(servers)('source, %s', (name, url) => {
       expect((await readOut(await lab.source(), [request(stream, 'at')], late.checkpoints.at(-1))).rows).toHaveLength(
         1,
       );
-      const low: Checkpoint = { v: 1, full: [], cursor: [[stream.id, '18446744073709551614']] };
+      const low: Checkpoint = { v: 1, full: [], cursor: [[stream.id, { by: 'id', high: '18446744073709551614' }]] };
       expect((await readOut(await lab.source(), [request(stream, 'id')], low)).rows.map((row) => row[0])).toEqual([
         '18446744073709551615',
       ]);
@@ -298,7 +298,8 @@ describe.each(servers)('source, %s', (name, url) => {
       });
       for (const after of [
         { v: 2 },
-        { v: 1, full: [], cursor: [[stream.id, '1; DROP TABLE refused']] },
+        { v: 1, full: [], cursor: [[stream.id, { by: 'other', high: '7' }]] },
+        { v: 1, full: [], cursor: [[stream.id, { by: 'id', high: '1; DROP TABLE refused' }]] },
       ] as Checkpoint[]) {
         expect(await failure(readOut(await lab.source(), [request(stream, 'id')], after))).toMatchObject({
           class: 'lost-position',
