@@ -4,7 +4,7 @@ import { quote } from '../names.js';
 import { rawBody, rowBatches } from './body.js';
 import type { FullPlace, State } from './checkpoint.js';
 import { type Stated, formOf } from './read.js';
-import { type Relation, type StoredStream, enterAndStore } from './relation.js';
+import { type Relation, type StoredStream, enterAndStore, refuseMoved, seenNow } from './relation.js';
 import { copyOptions, selectList } from './select.js';
 import type { Source } from './session.js';
 import { type Part, parsePart } from './split.js';
@@ -28,6 +28,9 @@ export async function* readFull(
   const place = state && 'at' in state ? state.at : undefined;
   const stored = await enterAndStore(source, stream, part?.snapshot);
   refuseLost(stream, stored, part ?? undefined, place);
+  const now = await seenNow(source);
+  const began = place?.began ?? part?.began ?? now;
+  if (began !== now) await refuseMoved(source, stream, stored, began);
   if (place)
     source.context.log('warn', 'A full load goes on after a break: its rows are not all of one moment.', {
       stream: stream.id,
@@ -37,7 +40,7 @@ export async function* readFull(
   for (const [index, window] of windows.entries()) {
     const next = windows[index + 1];
     // The last window has no checkpoint of its own: it becomes durable with `complete`.
-    const after = next && { at: { oid: next.relation.oid, file: next.relation.file, block: next.from } };
+    const after = next && { at: { oid: next.relation.oid, file: next.relation.file, block: next.from, began } };
     yield* readWindow(source, request, window, after);
     if (source.context.signal.aborted) return;
   }

@@ -1,7 +1,7 @@
 /** What a read has to know of a table as it stands now: how it is stored, and whether it is still what was discovered. */
-import { ConfigError, DataError, type Stream, TransientError, codes } from '@sluice/connector-sdk';
+import { ConfigError, DataError, LostPositionError, type Stream, TransientError, codes } from '@sluice/connector-sdk';
 import type { Connection } from '../connect.js';
-import { quote } from '../names.js';
+import { literal, quote } from '../names.js';
 import { columnsOf } from './discover.js';
 import type { Source } from './session.js';
 
@@ -120,5 +120,33 @@ async function sameColumns(connection: Connection, stream: Stream, oid: string):
       stream: stream.id,
       fix: 'Discover the stream again, and start over.',
     });
+  }
+}
+
+/** Which transactions the moment sees, as pg_snapshot. */
+export async function seenNow({ connection: { client } }: Pick<Source, 'connection'>): Promise<string> {
+  return (await client.query<{ seen: string }>('SELECT pg_current_snapshot()::text AS seen')).rows[0]!.seen;
+}
+
+/**
+ * A row updated since `began` may have moved from blocks that are still to be read to blocks that were, or the other way: it would be
+ * lost, or come twice. Whether any was written since is all that can be told, so it is refused. (Invariants 6 and 7)
+ */
+export async function refuseMoved(
+  { connection: { client } }: Source,
+  stream: Stream,
+  { relations, byBlocks }: StoredStream,
+  began: string,
+): Promise<void> {
+  const top = `pg_snapshot_xmax(${literal(began)}::pg_snapshot)::text::bigint`;
+  // A row tells the lower 32 bits of its transaction, which is one of the 2^31 before or after the snapshot's end.
+  const near = `(xmin::text::bigint - ${top} % 4294967296 + 6442450944) % 4294967296 - 2147483648`;
+  const seen = `pg_visible_in_snapshot(greatest(${top} + ${near}, 3)::text::xid8, ${literal(began)}::pg_snapshot)`;
+  for (const { path } of byBlocks ? relations : []) {
+    const sql = `SELECT EXISTS (SELECT FROM ONLY ${quote(...path)} WHERE xmin::text::bigint > 2 AND NOT ${seen})::text AS moved`;
+    const { rows } = await client.query<{ moved: string }>(sql);
+    if (rows[0]!.moved === 'false') continue;
+    const message = `Rows of ${stream.id} were written since its load began and broke off: going on could lose some and repeat others.`;
+    throw new LostPositionError(message, `snapshot ${began}`, 'a later one', { fix: 'Start the load over.' });
   }
 }

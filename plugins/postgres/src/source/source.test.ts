@@ -268,6 +268,28 @@ describe('full', () => {
     });
   });
 
+  test.each([
+    ['goes on when nothing was written since', 'SELECT 1', 'complete'],
+    [
+      'is a lost position when rows may have moved',
+      `UPDATE moving SET v = v || 'y' WHERE id BETWEEN 500 AND 510`,
+      'lost-position',
+    ],
+  ])('a load that broke off %s (Invariant 7)', async (_, sql, expected) => {
+    await db.query(`DROP TABLE IF EXISTS moving; CREATE TABLE moving (id int PRIMARY KEY, v text) WITH (autovacuum_enabled = off);
+      INSERT INTO moving SELECT i, repeat('x', 500) FROM generate_series(1, 1000) i; DELETE FROM moving WHERE id <= 15`);
+    await db.query('VACUUM moving');
+    const half = { ...db.source, window_bytes: 8192 * 30 };
+    const request = await withSource(half, async (source) => full(await discoverOne(source, 'public.moving')));
+    const begun = await withSource(half, (source) => readAll(source, request));
+    await db.query(sql);
+    const end = await withSource(half, (source) => readAll(source, request, begun.checkpoints[0])).then(
+      ({ kinds }) => kinds.at(-1),
+      (error: unknown) => (error as { class: string }).class,
+    );
+    expect(end).toBe(expected);
+  });
+
   test('a column that changed its type since discovery is refused; a table that is gone is too', async () => {
     await db.query('CREATE TABLE changed (a int)');
     await withSource(db.source, async (source) => {
