@@ -140,6 +140,20 @@ test('an incremental lane goes on where the last run ended, and its source never
   expect([...db.lanes.values()].map(({ checkpoint }) => isComplete(checkpoint))).toEqual([false]);
 });
 
+test('an incremental lane does not go on into another table, which lacks what was read before (Invariant 7)', async () => {
+  const db = new MemoryDatabase();
+  await drive(db, { count: 3, window: 2 }, { plan: incremental });
+  const moved = { ...incremental, target: { ...incremental.target, table: ['others'] } };
+  const { outcome } = await drive(db, { count: 5, window: 2 }, { plan: moved, lane: { fence: 2n, generation: 1 } });
+  expect(outcome).toMatchObject({ status: 'failed', scope: 'lane', error: { class: 'lost-position' } });
+  const { outcome: back } = await drive(
+    db,
+    { count: 5, window: 2 },
+    { plan: incremental, lane: { fence: 3n, generation: 1 }, chain: 'back' },
+  );
+  expect([back.status, back.counts.rowsRead]).toEqual(['done', 2]);
+});
+
 test('bytes go through when both sides agree, counted by the source', async () => {
   const db = new MemoryDatabase();
   db.encodings = ['other/1', lineEncoding];

@@ -28,6 +28,17 @@ export function countsIn(checkpoint: Checkpoint | undefined, chain: string): Kep
   return kept?.chain === chain ? { chain, rows: kept.rows ?? 0, bytes: kept.bytes ?? 0 } : { chain, rows: 0, bytes: 0 };
 }
 
+/** The table that rows were written to so far: a checkpoint is no position of another one. */
+const target = '$target';
+export const markTarget = (checkpoint: Checkpoint, table: readonly string[]): Checkpoint => ({
+  ...checkpoint,
+  [target]: [...table],
+});
+export const targetIn = (checkpoint: Checkpoint | undefined): string | undefined => {
+  const table = checkpoint?.[target];
+  return Array.isArray(table) ? table.join('.') : undefined;
+};
+
 export const markComplete = (checkpoint: Checkpoint): Checkpoint => ({ ...checkpoint, [complete]: true });
 export const isComplete = (checkpoint: Checkpoint | undefined): boolean => checkpoint?.[complete] === true;
 
@@ -39,6 +50,6 @@ export function partsOf(checkpoint: Checkpoint | undefined): readonly LanePart[]
 }
 
 export function withoutMarks(checkpoint: Checkpoint): Checkpoint {
-  const { [complete]: _complete, [parts]: _parts, [counts]: _counts, ...own } = checkpoint;
+  const { [complete]: _complete, [parts]: _parts, [counts]: _counts, [target]: _target, ...own } = checkpoint;
   return { ...own, v: checkpoint.v };
 }

@@ -1,6 +1,7 @@
 /** The pump: everything that one lane does between two open sessions. */
 import {
   DataError,
+  LostPositionError,
   codes,
   type Batch,
   type Checkpoint,
@@ -13,7 +14,16 @@ import {
 } from '@sluice/connector-sdk';
 import { agree } from './agree.js';
 import { dataBytes } from './chunks.js';
-import { checkpointOfParts, isComplete, markComplete, markCounts, partsOf, withoutMarks } from './engine-marks.js';
+import {
+  checkpointOfParts,
+  isComplete,
+  markComplete,
+  markCounts,
+  markTarget,
+  partsOf,
+  targetIn,
+  withoutMarks,
+} from './engine-marks.js';
 import type { LaneMeter } from './lane-meter.js';
 import type { LanePart, LanePlan } from './lane-plan.js';
 import { within } from './within.js';
@@ -61,6 +71,7 @@ export async function runLane(input: LaneInput): Promise<LaneEnd> {
   const last = await destination.resume(lane);
   input.meter.resumed(last);
   if (plan.request.mode === 'full' && isComplete(last)) return 'already-done';
+  refuseOtherTarget(plan, last);
   if (signal.aborted) return 'stopped';
   if (lane.part === undefined) {
     const parts = partsOf(last) ?? (last === undefined ? await cut(input) : undefined);
@@ -84,6 +95,16 @@ export async function runLane(input: LaneInput): Promise<LaneEnd> {
     // Bounded: a source that hangs must not keep the failure to itself; its session is closed next.
     if (!pump.ended) await within(5_000, batches.return?.());
   }
+}
+
+/** Going on into another table would leave it without the rows that were read before. (Invariant 7) */
+function refuseOtherTarget({ request, target }: LanePlan, last: Checkpoint | undefined): void {
+  const [before, now] = [targetIn(last), target.table.join('.')];
+  if (before === undefined || before === now) return;
+  const message = `${request.stream.id} was loaded into ${before} so far, and now goes to ${now}, which lacks those rows`;
+  throw new LostPositionError(message, before, now, {
+    fix: `set the target back to ${before}, or make a new pipeline for ${now}`,
+  });
 }
 
 /** Cuts a large full read; the pieces are committed before any row of theirs, together with the shadow table they share. */
@@ -206,7 +227,9 @@ class Pump {
   async #commit(checkpoint: Checkpoint, complete: boolean): Promise<void> {
     const { destination, source, meter, listener, lane } = this.input;
     if (complete) listener.phase?.('finishing');
-    const kept = markCounts(complete ? markComplete(checkpoint) : checkpoint, meter.next);
+    const { request, target } = this.input.plan;
+    const marked = request.mode === 'full' ? checkpoint : markTarget(checkpoint, target.table);
+    const kept = markCounts(complete ? markComplete(marked) : marked, meter.next);
     // Invariant 1: data and checkpoint become durable together. Invariant 5: the last one publishes. A part publishes nothing.
     await destination.commit(kept, complete && lane.part === undefined ? this.#stream : undefined);
     meter.commit();

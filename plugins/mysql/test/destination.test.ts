@@ -127,6 +127,26 @@ describe.each(servers)('destination, %s', (name, url) => {
     expect(await lab.sql('SELECT k FROM orders ORDER BY v')).toEqual(keys.map((key) => [key]));
   });
 
+  test('upsert never merges keys that only the collation of the target takes for one', async () => {
+    await lab.sql('CREATE TABLE orders (k varchar(10) COLLATE utf8mb4_general_ci primary key, v int)');
+    const text = streamOf([col('k', 'string', { nullable: false, length: 10 }), col('v', 'int32')], ['k']);
+    await to.resume(lane);
+    const work = async (): Promise<void> => {
+      await to.prepare(text, targetOf('orders', 'upsert', ['k']));
+      await to.write(
+        rowsOf(
+          [
+            ['a', 1],
+            ['A', 2],
+          ],
+          text,
+        ),
+      );
+      await to.commit({ v: 1 });
+    };
+    await expect(work()).rejects.toMatchObject({ class: 'config', code: 'target-mismatch' });
+  });
+
   test('upsert into a table with a second unique index never hits another row by it', async () => {
     await lab.sql('CREATE TABLE orders (id bigint primary key, name varchar(20) unique)');
     await lab.sql(`INSERT INTO orders VALUES (1, 'one'), (2, 'two')`);

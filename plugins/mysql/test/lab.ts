@@ -88,6 +88,14 @@ export class Lab {
     return rows as unknown as (string | null)[][];
   }
 
+  /** A statement on a connection of its own. */
+  async another(): Promise<(text: string) => Promise<void>> {
+    const { host, port, username, password } = connectionOf(this.url);
+    const link = await mysql.createConnection({ host, port, user: username, password, flags: ['-LOCAL_FILES'] });
+    this.#sessions.push({ [Symbol.asyncDispose]: () => link.end() });
+    return async (text) => void (await link.query(text));
+  }
+
   context(signal: AbortSignal = new AbortController().signal, variant?: string): Context {
     return {
       signal,

@@ -2,7 +2,16 @@ import { isSluiceError } from '@sluice/connector-sdk';
 import { createServer } from 'node:net';
 import { certificate } from '../test/certificate.js';
 import { fakeServer } from '../test/fake-server.js';
-import { type TestDatabase, testContext, testDatabase, withDestination, withSource } from '../test/server.js';
+import {
+  type TestDatabase,
+  discoverOne,
+  lane,
+  target,
+  testContext,
+  testDatabase,
+  withDestination,
+  withSource,
+} from '../test/server.js';
 import { type SourceConfig, destinationConfig, sourceConfig } from './config.js';
 import { openSource } from './source/session.js';
 import plugins, { destination, source } from './index.js';
@@ -231,4 +240,20 @@ describe('check', () => {
       }),
     ]);
   });
+});
+
+test('settings of the database that change what types are called and what an array holds are not taken over', async () => {
+  await using own = await testDatabase();
+  await own.query(`ALTER DATABASE ${own.name} SET quote_all_identifiers = on; ALTER DATABASE ${own.name} SET array_nulls = off;
+    CREATE TABLE t (a jsonb, b text[]); CREATE TABLE copy (b text[])`);
+  const stream = await withSource(own.source, (source) => discoverOne(source, 'public.t'));
+  expect(stream.columns.map(({ native }) => native)).toEqual(['jsonb', 'text[]']);
+  const [, b] = stream.columns;
+  await withDestination(own.destination, async (session) => {
+    await session.resume(lane('nulls'));
+    await session.prepare({ ...stream, columns: [b!] }, target(['copy'], 'append'));
+    await session.write({ kind: 'rows', stream: stream.id, rows: [['["a",null]']] });
+    await session.commit({ v: 1 });
+  });
+  expect(await own.query('SELECT b[2] IS NULL AS none FROM copy')).toEqual([{ none: 't' }]);
 });

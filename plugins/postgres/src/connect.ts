@@ -19,6 +19,8 @@ const settings: Readonly<Record<string, string>> = {
   extra_float_digits: '1',
   bytea_output: 'hex',
   xmloption: 'content',
+  array_nulls: 'on',
+  quote_all_identifiers: 'off',
   row_security: 'on',
   statement_timeout: '0',
   lock_timeout: '0',

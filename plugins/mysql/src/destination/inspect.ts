@@ -8,6 +8,8 @@ import { type ColumnSpec, modifyColumn } from './ddl.js';
 export interface ExistingColumn extends Column {
   /** NOT NULL with no default: a stream without it cannot be written. */
   readonly required: boolean;
+  /** Its collation takes texts for one that differ by more than trailing spaces: 'a' and 'A'. */
+  readonly folds: boolean;
 }
 export interface Existing {
   readonly view: boolean;
@@ -26,12 +28,12 @@ export async function inspect(link: Link, path: readonly string[]): Promise<Exis
   if (table === undefined) return undefined;
   const columns = await link.query(
     'SELECT COLUMN_NAME, IS_NULLABLE, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION,' +
-      ` COLUMN_DEFAULT, EXTRA FROM information_schema.COLUMNS WHERE ${at(path)} ORDER BY ORDINAL_POSITION`,
+      ` COLUMN_DEFAULT, EXTRA, COLLATION_NAME FROM information_schema.COLUMNS WHERE ${at(path)} ORDER BY ORDINAL_POSITION`,
   );
   const number = (cell: string | null | undefined): number | undefined => (cell == null ? undefined : Number(cell));
   return {
     view: table[0] === 'VIEW',
-    columns: columns.map(([name, nullable, native, length, precision, scale, fraction, given, extra]) => ({
+    columns: columns.map(([name, nullable, native, length, precision, scale, fraction, given, extra, collation]) => ({
       ...toColumn({
         name: name!,
         nullable: nullable === 'YES',
@@ -42,6 +44,7 @@ export async function inspect(link: Link, path: readonly string[]): Promise<Exis
         fraction: number(fraction),
       }),
       required: nullable === 'NO' && given === null && !/auto_increment|generated/i.test(extra ?? ''),
+      folds: collation != null && !/_bin$|^binary$/.test(collation),
     })),
     uniques: await uniquesOf(link, path),
     referencedBy: await referencesTo(link, path),

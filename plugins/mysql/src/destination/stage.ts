@@ -2,8 +2,8 @@
 import { ConfigError, type Stream, type Target, codes } from '@sluice/connector-sdk';
 import type { Link } from '../link.js';
 import { quoteName, quotePath } from '../quote.js';
-import { addColumn, columnSpecs, createTable } from './ddl.js';
-import { inspect, mismatch, missingColumns } from './inspect.js';
+import { type ColumnSpec, addColumn, collation, columnSpecs, createTable } from './ddl.js';
+import { type Existing, inspect, mismatch, missingColumns } from './inspect.js';
 import { type Stage, givenColumn, maskCount, noChanges, opColumn } from './publish.js';
 
 export interface StageRequest {
@@ -34,6 +34,8 @@ export async function prepareStage(request: StageRequest): Promise<{ stage: Stag
       ? [createTable({ path, columns, key: upsert ? key : [] }, control.server)]
       : missingColumns(stream.id, path, existing, columns).map((spec) => addColumn(path, spec));
   if (existing !== undefined && upsert) refuseWithoutKey(stream.id, path, key, existing.uniques);
+  if (existing !== undefined && upsert && stream.system !== 'mysql')
+    refuseFolding(stream.id, path, existing, columns, collation(control.server));
   for (const sql of statements) await control.run(sql);
   const load = { stream, path: [path[0]!, request.name], columns, replace: upsert };
   // The server drops it with the connection: what was staged and never committed is gone by itself.
@@ -63,6 +65,26 @@ function refuseKeyless(stream: Stream, target: Target): void {
     throw new ConfigError(`${stream.id} has no column ${JSON.stringify(absent)} to be a key.`, {
       code: codes.targetMismatch,
     });
+}
+
+/** Keys that only the target takes for one would overwrite each other. A source of the family folds its own keys. (Invariant 9) */
+function refuseFolding(
+  stream: string,
+  path: readonly string[],
+  existing: Existing,
+  columns: readonly ColumnSpec[],
+  exact: string,
+): void {
+  for (const { column, type, key } of columns) {
+    const own = existing.columns.find(({ name }) => name.toLowerCase() === column.name.toLowerCase());
+    if (!key || column.type !== 'string' || own?.folds !== true) continue;
+    const name = quoteName(own.name);
+    throw mismatch(
+      stream,
+      `The key column ${JSON.stringify(own.name)} of ${path.join('.')} has a collation that takes different texts for one; their rows would overwrite each other.`,
+      `ALTER TABLE ${quotePath(path)} MODIFY ${name} ${type} CHARACTER SET utf8mb4 COLLATE ${exact} NOT NULL`,
+    );
+  }
 }
 
 const sameSet = (unique: readonly string[], key: readonly string[]): boolean =>

@@ -9,21 +9,26 @@ export type Progress = { readonly after: readonly string[] } | { readonly done: 
  */
 export interface Position {
   readonly full: ReadonlyMap<string, Progress>;
-  /** Stream id to the highest cursor value read, as text. */
-  readonly cursor: ReadonlyMap<string, string>;
+  /** By stream id. */
+  readonly cursor: ReadonlyMap<string, CursorPlace>;
+}
+/** `high`: the highest value read of the column `by`, as text; null: nothing but the rows without one. */
+export interface CursorPlace {
+  readonly by: string;
+  readonly high: string | null;
 }
 
 export const toCheckpoint = (position: Position): Checkpoint => ({
   v: 1,
   full: [...position.full] as unknown as Json,
-  cursor: [...position.cursor] as Json,
+  cursor: [...position.cursor] as unknown as Json,
 });
 
 /** Throws LostPositionError for what is not a checkpoint of this source. */
 export function toPosition(checkpoint: Checkpoint | undefined): Position {
   if (checkpoint === undefined) return { full: new Map(), cursor: new Map() };
   const { v, full, cursor } = checkpoint;
-  if (v !== 1 || !isPairs(full, isProgress) || !isPairs(cursor, isText)) {
+  if (v !== 1 || !isPairs(full, isProgress) || !isPairs(cursor, isPlace)) {
     throw new LostPositionError(
       'The checkpoint is not one that this source can read.',
       JSON.stringify(checkpoint).slice(0, 200),
@@ -34,6 +39,12 @@ export function toPosition(checkpoint: Checkpoint | undefined): Position {
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
+
+function isPlace(value: unknown): value is CursorPlace {
+  if (typeof value !== 'object' || value === null) return false;
+  const { by, high } = value as { by?: unknown; high?: unknown };
+  return isText(by) && (high === null || isText(high));
+}
 
 function isProgress(value: unknown): value is Progress {
   if (typeof value !== 'object' || value === null) return false;

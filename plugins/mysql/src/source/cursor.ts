@@ -13,13 +13,8 @@ export interface Bounds {
   readonly indexed: boolean;
 }
 
-/** Undefined when there is nothing above `low`. */
-export async function cursorBounds(
-  state: SourceState,
-  stream: Stream,
-  name: string | undefined,
-  low: string | undefined,
-): Promise<Bounds | undefined> {
+/** The column to go by. Throws ConfigError when it is none. */
+export function cursorColumn(stream: Stream, name: string | undefined): Column {
   const column = stream.columns.find((each) => each.name === name && isCursor(each));
   if (column === undefined) {
     throw new ConfigError(`${stream.id}: ${JSON.stringify(name ?? '')} is not a column that a cursor read can go by.`, {
@@ -27,37 +22,51 @@ export async function cursorBounds(
       fix: `Choose one of: ${stream.cursors.join(', ') || 'none; read the stream in mode full'}.`,
     });
   }
+  return column;
+}
+
+/** `clock`: when the snapshot was taken. Undefined when there is nothing above `low`. */
+export async function cursorBounds(
+  state: SourceState,
+  stream: Stream,
+  column: Column,
+  low: string | undefined,
+  clock: string,
+): Promise<Bounds | undefined> {
   const conditions = [
     ...(low === undefined ? [] : [bound([column], [low], 'above')]),
-    ...lag(column, state.config.cursor_lag_seconds),
+    ...settled(column, state.config.cursor_lag_seconds, clock),
   ];
   const table = quotePath(stream.path);
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   const sql = `SELECT ${exactText(column)} AS c FROM ${table}${where} ORDER BY ${quoteName(column.name)} DESC LIMIT 1`;
   const [row] = await state.link.query(sql);
   const high = row?.[0];
-  if (column.nullable) await warnOfNulls(state, stream, column);
   if (high == null) return undefined;
   const upto = `${quoteName(column.name)} <= ${literal(column, high)}`;
   const above = low === undefined ? [] : [bound([column], [low], 'above')];
   return { column, high, where: [...above, upto].join(' AND '), indexed: await isIndexed(state, stream, column) };
 }
 
-/** Transactions that are still open may yet commit rows with an earlier time: stay behind them. The session's zone is UTC. */
-function lag(column: Column, seconds: number): readonly string[] {
+/**
+ * Transactions that are still open may yet commit rows with an earlier time: stay behind them. A day is read when it is over,
+ * lag or none: rows that come later on it would share a cursor that was passed. The session's zone is UTC.
+ */
+function settled(column: Column, seconds: number, clock: string): readonly string[] {
+  const name = quoteName(column.name);
+  const limit = `CAST(${quoteText(clock)} AS DATETIME(6)) - INTERVAL ${Math.ceil(seconds * 1e6)} MICROSECOND`;
+  if (column.type === 'date') return [`${name} < DATE(${limit})`];
   const timed = column.type === 'timestamp' || column.type === 'timestamptz';
-  return seconds > 0 && timed
-    ? [`${quoteName(column.name)} <= UTC_TIMESTAMP(6) - INTERVAL ${Math.ceil(seconds * 1e6)} MICROSECOND`]
-    : [];
+  return seconds > 0 && timed ? [`${name} <= ${limit}`] : [];
 }
 
-/** A row without a cursor value is never new: say so, once per read. (Invariant 6) */
-async function warnOfNulls(state: SourceState, stream: Stream, column: Column): Promise<void> {
+/** A row that comes without a cursor value after the first read is never new: say so, once per read. (Invariant 6) */
+export async function warnOfNulls(state: SourceState, stream: Stream, column: Column): Promise<void> {
   const sql = `SELECT COUNT(*) FROM ${quotePath(stream.path)} WHERE ${quoteName(column.name)} IS NULL`;
   const [row] = await state.link.query(sql);
   const rows = Number(row?.[0] ?? 0);
   if (rows > 0) {
-    state.context.log('warn', 'Rows without a cursor value are not read.', {
+    state.context.log('warn', 'Rows without a cursor value are read with the first read only.', {
       stream: stream.id,
       column: column.name,
       rows,

@@ -4,14 +4,15 @@ import {
   type Checkpoint,
   type Column,
   ConfigError,
+  LostPositionError,
   type Stream,
   type StreamRequest,
   codes,
 } from '@sluice/connector-sdk';
-import { quotePath } from '../quote.js';
+import { quoteName, quotePath } from '../quote.js';
 import { ZeroDates, expressionOf } from './cell.js';
-import { type Position, type Progress, toCheckpoint, toPosition } from './checkpoint.js';
-import { cursorBounds } from './cursor.js';
+import { type CursorPlace, type Position, type Progress, toCheckpoint, toPosition } from './checkpoint.js';
+import { cursorBounds, cursorColumn, warnOfNulls } from './cursor.js';
 import { windowKey } from './key.js';
 import { readWindow } from './read-window.js';
 import type { SourceState } from './source.js';
@@ -42,7 +43,7 @@ export async function* read(
 interface Lane {
   readonly state: SourceState;
   readonly full: Map<string, Progress>;
-  readonly cursor: Map<string, string>;
+  readonly cursor: Map<string, CursorPlace>;
 }
 
 const isDone = (progress: Progress | undefined): boolean => progress !== undefined && 'done' in progress;
@@ -89,8 +90,19 @@ async function* readFull(lane: Lane, request: StreamRequest): AsyncGenerator<Bat
 async function* readCursor(lane: Lane, request: StreamRequest): AsyncGenerator<Batch, boolean> {
   const { id } = request.stream;
   const table = yield* freshShape(lane, request);
-  const low = lane.cursor.get(id);
-  const bounds = await cursorBounds(lane.state, table.whole, request.cursor, low);
+  const column = cursorColumn(table.whole, request.cursor);
+  const clock = await lane.state.newSnapshot(); // an old one would void the lag
+  const place = lane.cursor.get(id);
+  if (place !== undefined && place.by !== column.name) throw otherCursor(id, place.by, column.name);
+  const reached = (high: string | null): unknown => lane.cursor.set(id, { by: column.name, high });
+  if (column.nullable && place !== undefined) await warnOfNulls(lane.state, table.whole, column);
+  if (column.nullable && place === undefined) {
+    const none = single(`${quoteName(column.name)} IS NULL`);
+    const goOn = yield* readWindows(lane, { ...request, stream: table.stream }, none, () => reached(null));
+    if (!goOn) return false;
+  }
+  const low = place?.high ?? undefined;
+  const bounds = await cursorBounds(lane.state, table.whole, column, low, clock);
   if (bounds === undefined) return true; // Nothing new.
   const windows = bounds.indexed
     ? windowsOf(lane.state.link, {
@@ -102,9 +114,15 @@ async function* readCursor(lane: Lane, request: StreamRequest): AsyncGenerator<B
       })
     : single(bounds.where);
   return yield* readWindows(lane, { ...request, stream: table.stream }, windows, (end) =>
-    lane.cursor.set(id, end?.[0] ?? bounds.high),
+    reached(end?.[0] ?? bounds.high),
   );
 }
+
+/** Values of one column say nothing of another: rows would be passed over in silence. (Invariant 7) */
+const otherCursor = (id: string, before: string, now: string): LostPositionError => {
+  const [asked, there] = [JSON.stringify(before), JSON.stringify(now)];
+  return new LostPositionError(`The checkpoint of ${id} is of cursor ${asked}, not of ${there}.`, asked, there);
+};
 
 function single(where: string): Windows {
   let asked = false;

@@ -14,10 +14,12 @@ export interface SourceState {
   readonly link: Link;
   readonly config: SourceConfig;
   readonly context: Context;
-  /** All reads of a session see the moment of the first one. */
+  /** All full reads of a session see the moment of the first one, up to the next read by cursor. */
   enterSnapshot(): Promise<void>;
   /** Lets go of the tables read so far, so that nobody's DDL waits for this session; the snapshot stays. */
   releaseTables(): Promise<void>;
+  /** A moment of its own. Answers the server's clock from just before, in UTC: what was committed by then is seen. */
+  newSnapshot(): Promise<string>;
   discover(only?: readonly string[]): Promise<readonly Stream[]>;
   /** Ends the statement that `link` runs; the transaction and its snapshot stay. */
   kill(): Promise<void>;
@@ -35,19 +37,25 @@ export const source = defineSource<SourceConfig>({
 
 function session(link: Link, config: SourceConfig, context: Context): SourceSession {
   let inSnapshot = false;
+  const begin = async (): Promise<void> => {
+    await link.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    // With its binary log on for the session MariaDB keeps metadata locks over a ROLLBACK TO SAVEPOINT. Needs BINLOG ADMIN;
+    // without it DDL on tables that were read waits until the session ends. Not to be changed inside a transaction.
+    if (!inSnapshot && link.server.flavour === 'mariadb')
+      await link.run('SET SESSION sql_log_bin = 0').catch(() => undefined);
+    await link.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'); // ends the one before
+    await link.run('SAVEPOINT sluice');
+    inSnapshot = true;
+  };
   const state: SourceState = {
     link,
     config,
     context,
-    async enterSnapshot() {
-      if (inSnapshot) return;
-      await link.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-      // With its binary log on for the session MariaDB keeps metadata locks over a ROLLBACK TO SAVEPOINT. Needs BINLOG ADMIN;
-      // without it DDL on tables that were read waits until the session ends.
-      if (link.server.flavour === 'mariadb') await link.run('SET SESSION sql_log_bin = 0').catch(() => undefined);
-      await link.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
-      await link.run('SAVEPOINT sluice');
-      inSnapshot = true;
+    enterSnapshot: async () => (inSnapshot ? undefined : begin()),
+    async newSnapshot() {
+      const [row] = await link.query('SELECT UTC_TIMESTAMP(6)');
+      await begin();
+      return row![0]!;
     },
     releaseTables: async () => {
       if (inSnapshot && !link.lost) await link.run('ROLLBACK TO SAVEPOINT sluice');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type {
   Checkpoint,
   Column,
@@ -196,6 +197,21 @@ test('upsert replaces by key; of several rows with one key the last wins, over b
     '{"id":"3","v":"f"}',
     '{"id":"4","v":null}',
   ]);
+});
+
+test('of many rows with one key the last wins, however the server fills its pages', async () => {
+  const text = (n: number): string =>
+    Array.from({ length: [3, 45, 1, 60, 20, 0][(n * 7 + (n % 13)) % 6]! }, (_, i) => randomUUID().slice(i % 3)).join(
+      '',
+    );
+  const list = Array.from({ length: 3000 }, (_, n) => [Math.floor(n / 12), `${n} ${text(n)}`] as const);
+  await use(db.destination, async (session) => {
+    await session.resume(lane('order'));
+    await session.prepare(pairs, target(['ordered'], 'upsert', ['id']));
+    for (const v of [1, 2]) await load(session, list, at(v));
+  });
+  const found = await db.query(`SELECT id FROM ordered WHERE split_part(v, ' ', 1)::int <> id * 12 + 11`);
+  expect(found).toEqual([]);
 });
 
 test('upsert needs a key, and its values', async () => {

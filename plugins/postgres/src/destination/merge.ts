@@ -27,7 +27,7 @@ export const insertInto = (prepared: Prepared): string =>
 const appendSql = (prepared: Prepared): string =>
   `${insertInto(prepared)} SELECT ${valueList(prepared)} FROM ${prepared.stage}`;
 
-/** Of several rows with one key the last staged wins: a stage is only ever appended to, so its order is that of ctid. */
+/** Of several rows with one key the last staged wins: a stage is only ever appended to (see `begin`), so its order is that of ctid. */
 function upsertSql(prepared: Prepared): string {
   const key = prepared.target.key.map((name) => quote(name)).join(', ');
   const latest = `(SELECT DISTINCT ON (${key}) * FROM ${prepared.stage} ORDER BY ${key}, ctid DESC) AS latest`;

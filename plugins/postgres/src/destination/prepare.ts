@@ -7,6 +7,7 @@ import { type Native, renderNative, targetType } from '../types.js';
 import { type StagedChanges, reshapeChanges } from './changes.js';
 import type { Destination } from './session.js';
 import { type Plan, additions, define, notATable, widened } from './evolve.js';
+import { refuseCascade } from './swap.js';
 import { type TargetTable, sameSet, targetTable } from './shape.js';
 
 /** A stream that may be written, and where its data goes before it is published. */
@@ -110,6 +111,7 @@ async function prepareShadow(destination: Destination, plan: Plan): Promise<Made
   const stage = quote(path[0], name);
   const kind = (await targetTable(client, path))?.kind;
   if (kind !== undefined && kind !== 'r' && kind !== 'p') throw notATable(plan);
+  await refuseCascade(client, path);
   // Several parts of a lane may come at once; one of them makes the table.
   await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [stage]);
   try {

@@ -177,8 +177,12 @@ class Session implements DestinationSession {
   async #begin(): Promise<void> {
     if (this.#torn) throw new Error('what is staged is torn: resume the lane first');
     if (this.#inTransaction) return;
-    await this.#destination.connection.client.query('BEGIN');
+    const { client } = this.#destination.connection;
+    await client.query('BEGIN');
     this.#inTransaction = true;
+    // A file made in this transaction is only ever appended to; any other is filled up where there is room, out of order.
+    const stages = [...this.#prepared.values()].filter(({ target }) => target.mode === 'upsert');
+    if (stages.length > 0) await client.query(`TRUNCATE ${stages.map(({ stage }) => stage).join(', ')}`);
   }
 
   async #discard(): Promise<void> {

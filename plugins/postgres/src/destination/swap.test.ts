@@ -181,6 +181,43 @@ test('a table that a foreign key points at cannot be emptied: refused with its c
   expect(await contents(db, 'pointed')).toEqual(['{"id":"1","v":"old"}']);
 });
 
+test('a load does not delete what hangs on the old rows by ON DELETE CASCADE', async () => {
+  await db.query(
+    `CREATE TABLE owner (id int PRIMARY KEY, v text); CREATE TABLE owned (id int REFERENCES owner ON DELETE CASCADE); INSERT INTO owner VALUES (1, 'old'); INSERT INTO owned VALUES (1)`,
+  );
+  await expect(
+    replace('owner', [
+      [1, 'a'],
+      [3, 'b'],
+    ]),
+  ).rejects.toMatchObject({ class: 'config', message: expect.stringContaining('owned_id_fkey') });
+  expect(await contents(db, 'owned')).toHaveLength(1);
+  expect(await contents(db, 'owner')).toEqual(['{"id":"1","v":"old"}']);
+});
+
+test('rows of tables that inherit from the target are not its rows: they stay', async () => {
+  await db.query(
+    `CREATE TABLE ancestor (id int, v text); CREATE TABLE heir () INHERITS (ancestor); INSERT INTO ancestor VALUES (1, 'old'); INSERT INTO heir VALUES (7, 'theirs')`,
+  );
+  await replace('ancestor', [[2, 'new']]);
+  expect(await contents(db, 'heir')).toEqual(['{"id":"7","v":"theirs"}']);
+  expect(await db.query('SELECT id FROM ONLY ancestor')).toEqual([{ id: '2' }]);
+});
+
+test('a trigger of the target that swallows rows ends the load (Invariant 6)', async () => {
+  await db.query(
+    `CREATE TABLE guarded (id int, v text); CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.id = 2 THEN RETURN NULL; END IF; RETURN new; END $$;
+     CREATE TRIGGER swallow BEFORE INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION swallow(); INSERT INTO guarded VALUES (9, 'old')`,
+  );
+  await expect(
+    replace('guarded', [
+      [1, 'a'],
+      [2, 'b'],
+    ]),
+  ).rejects.toMatchObject({ class: 'data', code: 'rows-lost' });
+  expect(await contents(db, 'guarded')).toEqual(['{"id":"9","v":"old"}']);
+});
+
 test('readers never see a gap, whether the table is swapped or refilled', async () => {
   for (const table of ['gapless', 'gapless_view']) {
     await replace(table, [

@@ -5,7 +5,7 @@
  * one. A table that other things hang on (views, foreign keys, triggers, policies, publications, partitions, defaults, columns
  * of its own) is refilled in place, so that all of them stay: readers see the old rows until the commit.
  */
-import { TransientError, codes } from '@sluice/connector-sdk';
+import { ConfigError, DataError, TransientError, codes } from '@sluice/connector-sdk';
 import type { Client } from 'pg';
 import { sqlState } from '../errors.js';
 import { literal, quote } from '../names.js';
@@ -166,7 +166,37 @@ async function nameKey(client: Client, { path, target }: Prepared): Promise<void
   );
 }
 
+/** Rows of other tables that the old rows would take along are not ours to delete or to change. Throws ConfigError. */
+export async function refuseCascade(client: Client, path: readonly [string, string]): Promise<void> {
+  const found = await client.query<{ name: string; child: string }>(
+    `SELECT k.conname::text AS name, k.conrelid::regclass::text AS child FROM pg_constraint k
+     WHERE k.contype = 'f' AND k.confrelid = to_regclass($1) AND k.conrelid <> k.confrelid AND k.confdeltype NOT IN ('a', 'r')`,
+    [quote(...path)],
+  );
+  const [first] = found.rows;
+  if (!first) return;
+  throw new ConfigError(
+    `The foreign key ${quote(first.name)} of ${first.child} deletes or changes its rows when ${quote(...path)} is emptied.`,
+    { code: codes.targetMismatch, path: ['table'], fix: `Drop that foreign key, or load this table in mode 'upsert'.` },
+  );
+}
+
+/** Triggers and rules of the target may keep old rows or swallow new ones. (Invariant 6) */
+async function refuseLoss(
+  client: Client,
+  { stream, stage }: Prepared,
+  kept: string,
+  taken: number | null,
+): Promise<void> {
+  const found = await client.query<{ staged: string }>(`SELECT count(*)::text AS staged FROM ${stage}`);
+  const staged = Number(found.rows[0]!.staged);
+  if (kept === 'false' && taken === staged) return;
+  const message = `${stream.id}: the target ${kept === 'true' ? 'keeps old rows' : `took ${taken} rows of ${staged}`}; look at its triggers and rules.`;
+  throw new DataError(message, { stream: stream.id, code: codes.rowsLost });
+}
+
 async function refill(client: Client, prepared: Prepared, target: TargetTable): Promise<void> {
+  await refuseCascade(client, prepared.path);
   const table = quote(...prepared.path);
   const existing = new Map(target.columns.map((column) => [column.name, column]));
   const names = prepared.columns.map(({ column }) => quote(column.name)).join(', ');
@@ -182,9 +212,12 @@ async function refill(client: Client, prepared: Prepared, target: TargetTable): 
     return own && !own.type ? { ...prepared_, cast: own.native } : prepared_;
   });
   await client.query(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
-  await client.query(`DELETE FROM ${table}`);
-  await client.query(
+  const own = `${target.kind === 'p' ? '' : 'ONLY '}${table}`; // the rows of tables that inherit from it are not its own
+  await client.query(`DELETE FROM ${own}`);
+  const left = await client.query<{ kept: string }>(`SELECT EXISTS (SELECT FROM ${own})::text AS kept`);
+  const { rowCount } = await client.query(
     `INSERT INTO ${table} (${names}) OVERRIDING SYSTEM VALUE SELECT ${valueList({ columns })} FROM ${prepared.stage}`,
   );
+  await refuseLoss(client, prepared, left.rows[0]!.kept, rowCount);
   await client.query(`DROP TABLE ${prepared.stage}`);
 }

@@ -6,6 +6,8 @@ export interface FullPlace {
   readonly oid: string;
   readonly file: string;
   readonly block: number;
+  /** What the snapshot that the load began with sees, as pg_snapshot. */
+  readonly began: string;
 }
 export type FullState = { readonly done: true } | { readonly at: FullPlace };
 /** Of reads by cursor: all up to and with `low` (text in the column's type) is read; null: nothing but the rows without cursor. */

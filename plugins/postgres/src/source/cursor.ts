@@ -22,7 +22,7 @@ interface Cursor {
   readonly type: string;
   /** A condition: the cursor has a place in the order. */
   readonly ordered: string;
-  /** A condition: not younger than the safety lag allows; undefined when the type has no clock. */
+  /** A condition: not younger than the safety lag allows; undefined when the type has no clock, or there is no lag. */
   readonly settled: string | undefined;
 }
 
@@ -37,7 +37,8 @@ export async function* readByCursor(
     const stored = await storedStream(source.connection, request.stream);
     const cursor = cursorOf(source, request);
     let low = lowOf(cursor, state);
-    const high = await highest(source, cursor);
+    const high = await highest(source, cursor, low);
+    if (state === undefined) low = null;
     if (state === undefined && (await hasUnordered(source, cursor))) {
       yield* window(source, cursor, `(${cursor.ordered}) IS NOT TRUE`, { cursor: cursor.name, low });
     }
@@ -62,11 +63,12 @@ function cursorOf({ config, connection }: Source, request: StreamRequest): Curso
   const number = native.base === 'numeric' ? ` AND ${column} < ${top} AND ${column} <> 'NaN'` : '';
   const lag = `make_interval(secs => ${config.cursor_lag_seconds})`;
   const clock: Record<string, string> = {
-    date: `(now() AT TIME ZONE 'UTC' - ${lag})::date`,
-    'timestamp without time zone': `now() AT TIME ZONE 'UTC' - ${lag}`,
-    'timestamp with time zone': `now() - ${lag}`,
+    'timestamp without time zone': `<= now() AT TIME ZONE 'UTC' - ${lag}`,
+    'timestamp with time zone': `<= now() - ${lag}`,
   };
-  const limit = clock[native.base];
+  // A day is read when it is over, lag or none: rows that come later on it would share a cursor that was passed.
+  const day = `< (now() AT TIME ZONE 'UTC' - ${lag})::date`;
+  const limit = native.base === 'date' ? day : config.cursor_lag_seconds > 0 ? clock[native.base] : undefined;
   return {
     request,
     table: quote(...request.stream.path),
@@ -74,7 +76,7 @@ function cursorOf({ config, connection }: Source, request: StreamRequest): Curso
     column,
     type: renderNative({ ...native, mods: [] }),
     ordered: `${column} IS NOT NULL${finite}${number}`,
-    settled: limit === undefined || config.cursor_lag_seconds === 0 ? undefined : `${column} <= ${limit}`,
+    settled: limit === undefined ? undefined : `${column} ${limit}`,
   };
 }
 
@@ -105,10 +107,11 @@ async function hasUnordered(
   return (await connection.client.query<{ found: string }>(sql)).rows[0]!.found === 'true';
 }
 
-/** The highest cursor of this moment, as exact text; null when there is none. */
-async function highest({ connection }: Source, cursor: Cursor): Promise<string | null> {
+/** The highest cursor of this moment, as exact text; null when there is none above `low`: a position never goes back. */
+async function highest({ connection }: Source, cursor: Cursor, low: string | null): Promise<string | null> {
+  const above = low === null ? '' : ` AND ${cursor.column} > ${bound(cursor, low)}`;
   const settled = cursor.settled === undefined ? '' : ` AND ${cursor.settled}`;
-  const sql = `SELECT max(${cursor.column})::text AS high FROM ${cursor.table} WHERE ${cursor.ordered}${settled}`;
+  const sql = `SELECT max(${cursor.column})::text AS high FROM ${cursor.table} WHERE ${cursor.ordered}${above}${settled}`;
   return (await connection.client.query<{ high: string | null }>(sql)).rows[0]!.high;
 }
 

@@ -1,10 +1,10 @@
 /** Mode 'full': a heap in windows of blocks, everything else in one piece; all of one snapshot. */
-import { LostPositionError, type Stream, type StreamRequest, codes, isSluiceError } from '@sluice/connector-sdk';
+import { LostPositionError, type Stream, type StreamRequest } from '@sluice/connector-sdk';
 import { quote } from '../names.js';
 import { Body, type Piece, rowBatches } from './body.js';
 import type { FullPlace, State } from './checkpoint.js';
 import { type Stated, formOf } from './read.js';
-import { type Relation, type StoredStream, storedStream } from './relation.js';
+import { type Relation, type StoredStream, enterAndStore, refuseMoved, seenNow } from './relation.js';
 import { copyOptions, selectList } from './select.js';
 import type { Source } from './session.js';
 import { type Part, parsePart } from './split.js';
@@ -26,41 +26,34 @@ export async function* readFull(
   const { stream } = request;
   const part = parsePart(request.part);
   const place = state && 'at' in state ? state.at : undefined;
-  const stored = await atMoment(source, stream, part?.snapshot);
+  const stored = await enterAndStore(source, stream, part?.snapshot);
   refuseLost(stream, stored, part ?? undefined, place);
+  const now = await seenNow(source);
+  const began = place?.began ?? part?.began ?? now;
+  if (began !== now) await refuseMoved(source, stream, stored, began);
   if (place)
     source.context.log('warn', 'A full load goes on after a break: its rows are not all of one moment.', {
       stream: stream.id,
     });
 
   const windows = cut(stored, source.config.window_bytes, part, place);
-  yield* request.encoding === undefined ? inRows(source, request, windows) : inBytes(source, request, windows);
+  const load = { request, windows, began };
+  yield* request.encoding === undefined ? inRows(source, load) : inBytes(source, load);
   if (source.context.signal.aborted) return;
   await source.moment.recover(); // the table may be altered again, while the other streams are read
   yield { kind: 'complete', stream: stream.id, state: { done: true } }; // Invariant 5
 }
 
-/** A table made after the session's moment cannot be seen in it; then the moment moves on. */
-async function atMoment(source: Source, stream: Stream, snapshot: string | undefined): Promise<StoredStream> {
-  const entered = await source.moment.enter(snapshot);
-  try {
-    return await storedStream(source.connection, stream);
-  } catch (error) {
-    if (entered || snapshot !== undefined || !isSluiceError(error, 'config') || error.code !== codes.noSuchStream)
-      throw error;
-    await source.moment.leave();
-    await source.moment.enter();
-    const stored = await storedStream(source.connection, stream);
-    source.context.log('warn', 'A table is younger than the moment of this session, which moves on.', {
-      stream: stream.id,
-    });
-    return stored;
-  }
+interface Load {
+  readonly request: StreamRequest;
+  readonly windows: readonly Window[];
+  /** What the load's first moment saw: rows written since may have moved between windows. */
+  readonly began: string;
 }
 
 /** The last window has no checkpoint of its own: it becomes durable with `complete`. */
-const stateBefore = (next: Window | undefined): { state: State } | undefined =>
-  next && { state: { at: { oid: next.relation.oid, file: next.relation.file, block: next.from } } };
+const stateBefore = (next: Window | undefined, began: string): { state: State } | undefined =>
+  next && { state: { at: { oid: next.relation.oid, file: next.relation.file, block: next.from, began } } };
 
 const pieceOf = (request: StreamRequest, window: Window): Piece => ({
   stream: request.stream.id,
@@ -68,7 +61,7 @@ const pieceOf = (request: StreamRequest, window: Window): Piece => ({
   sql: windowSql(request, window),
 });
 
-async function* inRows(source: Source, request: StreamRequest, windows: readonly Window[]): AsyncGenerator<Stated> {
+async function* inRows(source: Source, { request, windows, began }: Load): AsyncGenerator<Stated> {
   for (const [index, window] of windows.entries()) {
     let held: Stated | undefined;
     for await (const batch of rowBatches(source, pieceOf(request, window))) {
@@ -76,13 +69,13 @@ async function* inRows(source: Source, request: StreamRequest, windows: readonly
       held = batch;
     }
     if (!held || source.context.signal.aborted) return;
-    yield { ...held, ...stateBefore(windows[index + 1]) } as Stated;
+    yield { ...held, ...stateBefore(windows[index + 1], began) } as Stated;
     if (source.context.signal.aborted) return;
   }
 }
 
 /** While the writer ends and commits a window, the server already prepares the next: it fills the socket and waits. */
-async function* inBytes(source: Source, request: StreamRequest, windows: readonly Window[]): AsyncGenerator<Stated> {
+async function* inBytes(source: Source, { request, windows, began }: Load): AsyncGenerator<Stated> {
   let current: Body | undefined;
   let ahead: Body | undefined;
   try {
@@ -95,7 +88,7 @@ async function* inBytes(source: Source, request: StreamRequest, windows: readonl
         ahead = new Body(source, pieceOf(request, next));
         ahead.begin();
       });
-      yield { ...raw, ...stateBefore(next) };
+      yield { ...raw, ...stateBefore(next, began) };
       if (source.context.signal.aborted) return;
       if (current.rows === undefined) throw new Error(`the data of ${request.stream.id} was not consumed`);
     }

@@ -206,6 +206,19 @@ describe('full', () => {
     });
   });
 
+  test.each([
+    ['truncated and filled again', 'TRUNCATE emptied; INSERT INTO emptied SELECT 1 FROM generate_series(1, 50)'],
+    ['rewritten', 'ALTER TABLE emptied ALTER id TYPE bigint; ALTER TABLE emptied ALTER id TYPE int'],
+  ])('a table that is %s after the moment is not read as empty', async (_, sql) => {
+    await db.query('DROP TABLE IF EXISTS emptied; CREATE TABLE emptied AS SELECT 1 AS id FROM generate_series(1, 50)');
+    await withSource(db.source, async (source) => {
+      await readAll(source, full(await discoverOne(source, 'public.wins')));
+      const request = full(await discoverOne(source, 'public.emptied'));
+      await db.query(sql);
+      expect((await readAll(source, request)).count).toBe(50);
+    });
+  });
+
   test('views, materialized views and partitioned tables are read whole, each row once', async () => {
     await db.query(`CREATE VIEW v_wins AS SELECT id FROM wins; CREATE MATERIALIZED VIEW m_wins AS SELECT id FROM wins;
       CREATE TABLE p_wins (id int, pad text) PARTITION BY HASH (id); CREATE TABLE p_0 PARTITION OF p_wins FOR VALUES WITH (MODULUS 2, REMAINDER 0);
@@ -253,6 +266,28 @@ describe('full', () => {
         readAll(source, full(await discoverOne(source, 'public.rewritten')), { v: 99 }),
       ).rejects.toMatchObject({ class: 'lost-position' });
     });
+  });
+
+  test.each([
+    ['goes on when nothing was written since', 'SELECT 1', 'complete'],
+    [
+      'is a lost position when rows may have moved',
+      `UPDATE moving SET v = v || 'y' WHERE id BETWEEN 500 AND 510`,
+      'lost-position',
+    ],
+  ])('a load that broke off %s (Invariant 7)', async (_, sql, expected) => {
+    await db.query(`DROP TABLE IF EXISTS moving; CREATE TABLE moving (id int PRIMARY KEY, v text) WITH (autovacuum_enabled = off);
+      INSERT INTO moving SELECT i, repeat('x', 500) FROM generate_series(1, 1000) i; DELETE FROM moving WHERE id <= 15`);
+    await db.query('VACUUM moving');
+    const half = { ...db.source, window_bytes: 8192 * 30 };
+    const request = await withSource(half, async (source) => full(await discoverOne(source, 'public.moving')));
+    const begun = await withSource(half, (source) => readAll(source, request));
+    await db.query(sql);
+    const end = await withSource(half, (source) => readAll(source, request, begun.checkpoints[0])).then(
+      ({ kinds }) => kinds.at(-1),
+      (error: unknown) => (error as { class: string }).class,
+    );
+    expect(end).toBe(expected);
   });
 
   test('a column that changed its type since discovery is refused; a table that is gone is too', async () => {
@@ -437,6 +472,26 @@ describe('cursor', () => {
       expect(first.checkpoints.at(-1)).toMatchObject({ streams: { 'public.exact': { low: '9007199254740993' } } });
       await db.query('INSERT INTO exact VALUES (3, 9007199254740994)');
       expect(ids((await readAll(source, request, first.checkpoints.at(-1))).rows)).toEqual([3]);
+    });
+  });
+
+  test('the position never goes back, though the highest rows are gone or the lag is longer now', async () => {
+    await db.query(`CREATE TABLE back (id int PRIMARY KEY); INSERT INTO back SELECT generate_series(1, 10)`);
+    await withSource(db.source, async (source) => {
+      const request = await requestFor(source, 'public.back', 'id');
+      const last = (await readAll(source, request)).checkpoints.at(-1)!;
+      await db.query('DELETE FROM back WHERE id > 8');
+      const next = await readAll(source, request, last);
+      expect(next.checkpoints).toEqual([]);
+    });
+  });
+
+  test('a day that is not over is left to a later read: its rows would share the date already read', async () => {
+    await db.query(
+      `CREATE TABLE days (id int, d date); INSERT INTO days VALUES (1, CURRENT_DATE - 1), (2, CURRENT_DATE)`,
+    );
+    await withSource({ ...db.source, cursor_lag_seconds: 1 }, async (source) => {
+      expect(ids((await readAll(source, await requestFor(source, 'public.days', 'd'))).rows)).toEqual([1]);
     });
   });
 

@@ -1,10 +1,12 @@
 /** Parts of a full read: ranges of blocks of one snapshot, which lives as long as the session that cut them. */
 import type { Json, Stream } from '@sluice/connector-sdk';
-import { type Relation, storedStream } from './relation.js';
+import { type Relation, enterAndStore, seenNow } from './relation.js';
 import type { Source } from './session.js';
 
 export interface Part {
   readonly snapshot?: string;
+  /** What it sees, as pg_snapshot: it outlives the snapshot. */
+  readonly began?: string;
   /** The relation it is of; absent: the whole stream. */
   readonly oid?: string;
   readonly file?: string;
@@ -17,13 +19,13 @@ const smallest = 64;
 
 /** At most `parts` parts; one when the stream cannot be cut. */
 export async function split(source: Source, stream: Stream, parts: number): Promise<readonly Json[]> {
-  await source.moment.enter();
   try {
-    const stored = await storedStream(source.connection, stream);
+    const stored = await enterAndStore(source, stream);
     const snapshot = await source.moment.export();
+    const began = await seenNow(source);
     if (!stored.byBlocks || stored.relations.length === 0 || parts < 2) return [{ v: 1, snapshot }];
     return stored.relations.length === 1
-      ? ranges(stored.relations[0]!, parts).map((range) => ({ v: 1, snapshot, ...range }))
+      ? ranges(stored.relations[0]!, parts).map((range) => ({ v: 1, snapshot, began, ...range }))
       : [{ v: 1, snapshot }];
   } catch (error) {
     await source.moment.leave().catch(() => undefined); // the error that is thrown says more
