@@ -80,6 +80,13 @@ describe('the OpenAPI document', () => {
       Object.entries(methods).map(([method, one]): [string, Documented] => [`${method.toUpperCase()} ${path}`, one]),
     );
 
+  test('every reference leads somewhere', () => {
+    const known = Object.keys((JSON.parse(text) as { components: { schemas: object } }).components.schemas);
+    const wanted = [...text.matchAll(/"\$ref": "#\/components\/schemas\/([^"]*)"/g)].map(([, name]) => name!);
+    expect(wanted.length).toBeGreaterThan(100);
+    expect(wanted.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
   test('docs/openapi.json is what the code says', () => {
     expect(readFileSync(join(__dirname, '../../../docs/openapi.json'), 'utf8')).toBe(text);
   });

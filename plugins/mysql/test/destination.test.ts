@@ -144,7 +144,7 @@ describe.each(servers)('destination, %s', (name, url) => {
       );
       await to.commit({ v: 1 });
     };
-    await expect(work()).rejects.toMatchObject({ class: 'config', code: 'target-mismatch' });
+    await expect(work()).rejects.toMatchObject({ class: 'data', code: 'target-mismatch' });
   });
 
   test('upsert into a table with a second unique index never hits another row by it', async () => {

@@ -139,17 +139,18 @@ const both =
   (target, property) =>
     decorators.forEach((decorator) => decorator(target, property));
 
+// Swagger takes a function for a promise of a class only where its own parameterless arrow stands in the option.
 export const Nested = (spec: Spec, type: () => BodyClass): PropertyDecorator =>
   both(
     nesting(type, false),
-    field(spec, { type: type as never, allOf: undefined }, (value) =>
+    field(spec, { type: (() => type()) as never, allOf: undefined }, (value) =>
       isObject(value) ? undefined : 'must be an object',
     ),
   );
 export const NestedList = (spec: Spec, type: () => BodyClass): PropertyDecorator =>
   both(
     nesting(type, true),
-    field(spec, { type: [type] as never }, (value) => {
+    field(spec, { type: (() => [type()]) as never }, (value) => {
       if (!Array.isArray(value) || !value.every(isObject)) return 'must be a list of objects';
       return value.length > 0 ? undefined : emptyList;
     }),
