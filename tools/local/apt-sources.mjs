@@ -5,9 +5,6 @@ import { join } from 'node:path';
 
 /** @typedef {{ uri: string, suites: string[], components: string[], signedBy?: string }} AptSource */
 
-/** The public archive, when the system names none. */
-const publicArchive = 'http://deb.debian.org/debian';
-
 /**
  * One-line format: `deb [signed-by=/k.gpg arch=amd64] URI suite component...`.
  * @param {string} text @returns {AptSource[]}
@@ -76,13 +73,14 @@ export const systemSources = (directory = '/etc/apt') => {
 };
 
 /**
- * The Debian archive that this machine uses (a mirror's path ends in `/debian`), else the public one.
+ * The Debian archive that this machine uses (a mirror's path ends in `/debian`). Throws when apt's sources name none.
  * @param {AptSource[]} sources @returns {{ uri: string, signedBy?: string }}
  */
-export const debianArchive = (sources) =>
-  sources.find(({ uri, components }) => /\/debian\/?$/.test(uri) && components.includes('main')) ?? {
-    uri: publicArchive,
-  };
+export const debianArchive = (sources) => {
+  const archive = sources.find(({ uri, components }) => /\/debian\/?$/.test(uri) && components.includes('main'));
+  if (!archive) throw new Error("apt's sources name no Debian archive; install the server and put it on the PATH");
+  return archive;
+};
 
 /** @param {AptSource} source @returns {string} in one-line format */
 export const sourceLine = ({ uri, suites, components, signedBy }) =>

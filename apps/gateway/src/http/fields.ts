@@ -65,7 +65,7 @@ function wrongText(
   if (typeof value !== 'string') return 'must be a string';
   if (filled && value.trim() === '') return 'is required';
   if (value.length > max) return `must not be longer than ${max} characters`;
-  // eslint-disable-next-line no-control-regex
+  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if ((multiline ? /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/ : /[\0-\x1f\x7f]/).test(value))
     return 'must not have control characters';
   return undefined;

@@ -57,10 +57,10 @@ function base64Within(bytes: Buffer, lead: number): string[] {
   return alone.length < 2 * shortest ? [] : [alone, alone.replaceAll('+', '-').replaceAll('/', '_')];
 }
 
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const escapes = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)/g;
 /** All but tab and line feed, which stacks have; and the marks that turn the direction of what follows. */
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const controls = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 const plain = (text: string): string => text.replace(escapes, '').replace(controls, '');
 const capped = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}...` : text);
