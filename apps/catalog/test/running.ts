@@ -4,7 +4,16 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ReplyFilter, createLogger, failureOf, Jets, RpcClient, connectNats, natsOptions } from '@sluice/service';
+import {
+  ReplyFilter,
+  createLogger,
+  failureOf,
+  Jets,
+  RpcClient,
+  connectNats,
+  natsOptions,
+  serving,
+} from '@sluice/service';
 import { newKeyPair, type Answer, type Finding, type Opening, type Request, type Stream } from '@sluice/messages';
 import { openCatalog, type Catalog } from '../src/catalog.js';
 import { Database } from '../src/database/database.js';
@@ -64,7 +73,7 @@ export async function runningCatalog(
     options: { ...natsOptions(natsUrl, 'test handlers'), queue: 'catalog' },
     logger: false,
   });
-  await app.listen();
+  await serving(app);
   catalog.start();
   return {
     catalog,

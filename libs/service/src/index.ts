@@ -4,6 +4,6 @@ export { LOGGER, NATS, SETTINGS, ServiceModule, type Lent } from './module.js';
 export { connectNats, natsOptions } from './nats.js';
 export { Ops, type ReadyCheck } from './ops.js';
 export { RpcClient } from './rpc-client.js';
-export { lend, main, onStopSignal, runService } from './run-service.js';
+export { lend, main, onStopSignal, runService, serving } from './run-service.js';
 export { ReplyFilter, Serves, failureOf } from './serves.js';
 export { oneOf, required, serviceSettings, whole, type ServiceSettings } from './settings.js';

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { Module, type INestMicroservice, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Jets } from './jetstream.js';
 import { createLogger, nestLogger } from './logger.js';
 import { ServiceModule, type Lent } from './module.js';
@@ -38,7 +39,7 @@ export async function runService(name: string, root: Type): Promise<INestMicrose
     logger: nestLogger(lent.logger),
     abortOnError: false,
   });
-  await app.listen();
+  await serving(app);
   const http = await lent.ops.listen(lent.settings.httpHost, lent.settings.httpPort);
   lent.logger.info({ port: http.port }, `${name} is up`);
   onStopSignal(async () => {
@@ -47,6 +48,12 @@ export async function runService(name: string, root: Type): Promise<INestMicrose
     await lent.nats.close();
   }, lent);
   return app;
+}
+
+/** Serves from here on: when this returns, the bus itself knows every subject, so that a caller finds a responder. */
+export async function serving(app: INestMicroservice): Promise<void> {
+  await app.listen();
+  await app.unwrap<NatsConnection>().flush();
 }
 
 /** Runs `stop` once, on the first of SIGTERM and SIGINT, and ends the process. */
