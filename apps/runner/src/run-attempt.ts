@@ -18,6 +18,8 @@ export interface AttemptDeps {
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly metrics: Pick<RunnerMetrics, 'rows' | 'bytes' | 'lane'>;
   readonly stages: RunStages;
+  /** Lanes at the same time where the run does not say. */
+  readonly parallelism: number;
 }
 /** 'lost': somebody else has the run, say no more. 'released': what is left is for another runner. */
 export type AttemptEnd = Outcome | { readonly status: 'lost' } | { readonly status: 'released' };
@@ -102,7 +104,7 @@ export class RunAttempt {
     this.progress.plan(plan);
     for (const { stream, error } of plan.refused) this.#say('error', error.message, { stream, code: error.code });
     this.#report();
-    this.#board = new LaneBoard(plan.lanes, this.assignment.options.parallelism ?? 1);
+    this.#board = new LaneBoard(plan.lanes, this.assignment.options.parallelism ?? this.deps.parallelism);
     if (this.#stopped !== undefined) this.#board.clear();
     const others = Array.from({ length: this.#board.width - 1 }, async () => this.#serve(await this.#hire()));
     await Promise.all([this.#serve(first), ...others]);

@@ -32,7 +32,7 @@ export interface DeskDeps {
   readonly pool: Pick<WorkerPool, 'take'>;
   readonly metrics: RunnerMetrics;
   readonly logger: Logger;
-  readonly settings: Pick<RunnerSettings, 'cancelGrace' | 'releaseGrace' | 'heartbeat'>;
+  readonly settings: Pick<RunnerSettings, 'cancelGrace' | 'releaseGrace' | 'heartbeat' | 'parallelism'>;
 }
 
 export class RunDesk implements AsyncDisposable {
@@ -103,7 +103,8 @@ export class RunDesk implements AsyncDisposable {
     const { pool, metrics, settings } = this.deps;
     const order = orderOf(assignment, pair);
     const scrub = scrubber(order.source.secrets, order.destination.secrets);
-    const attempt = new RunAttempt(assignment, order, scrub, { pool, events, logger, metrics, stages });
+    const { parallelism } = settings;
+    const attempt = new RunAttempt(assignment, order, scrub, { pool, events, logger, metrics, stages, parallelism });
     const running = this.#follow(attempt, held, logger);
     this.#active.add(attempt);
     if (this.#closing.signal.aborted) attempt.stop('release', settings.releaseGrace);

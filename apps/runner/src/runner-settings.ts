@@ -1,10 +1,13 @@
 /** What the runner reads from its environment beside what every service reads. docs/configuration.md lists the variables. */
+import { availableParallelism } from 'node:os';
 import { delimiter } from 'node:path';
 import { whole } from '@sluice/service';
 
 export interface RunnerSettings {
   /** Runs at the same time. */
   readonly slots: number;
+  /** Lanes of one run at the same time, for runs that do not say. */
+  readonly parallelism: number;
   /** Workers that stand by with their plugins loaded. */
   readonly warmWorkers: number;
   /** Connector types of the sources whose runs this runner takes; empty: all. Runners share a queue or have disjoint ones. */
@@ -26,7 +29,8 @@ export interface RunnerSettings {
 export function runnerSettings(env: NodeJS.ProcessEnv = process.env): RunnerSettings {
   return {
     slots: whole(env, 'SLUICE_RUNNER_SLOTS', 2, 1, 64),
-    warmWorkers: whole(env, 'SLUICE_WARM_WORKERS', 1, 0, 64),
+    parallelism: whole(env, 'SLUICE_PARALLELISM', Math.min(4, availableParallelism()), 1, 32),
+    warmWorkers: whole(env, 'SLUICE_WARM_WORKERS', 2, 0, 64),
     connectors: list(env['SLUICE_RUNNER_CONNECTORS'], ','),
     pluginRoots: list(env['SLUICE_PLUGIN_ROOTS'] ?? process.cwd(), delimiter),
     workerMemory: whole(env, 'SLUICE_WORKER_MEMORY_MB', 512, 64, 65_536),

@@ -1,6 +1,6 @@
 /** Fields of 'copy-binary/1' from the values of docs/encodings/rows.md; docs/encodings/copy-binary-1.md is the specification. */
 import { type Column, DataError, type LogicalType, type Value } from '@sluice/connector-sdk';
-import { dayOf, joinMicros, parseClock } from './copy-calendar.js';
+import { dayMicros, dayOf, joinMicros, parseClock, plainInstant } from './copy-calendar.js';
 import { encodeNumeric } from './copy-numeric.js';
 
 /** A buffer that grows: fields are written to it one after the other. */
@@ -99,14 +99,17 @@ function writeInt32(out: FieldBuffer, value: number): true {
   return true;
 }
 const date: Write = (out, value) => {
+  if (typeof value !== 'string') return false;
+  const near = value.length === 10 ? dayOf(value) : undefined;
+  if (near !== undefined) return writeInt32(out, near); // of years 1 to 9999
   if (value === 'infinity') return writeInt32(out, 0x7fffffff);
   if (value === '-infinity') return writeInt32(out, -0x80000000);
-  const days = dayOf(String(value));
+  const days = dayOf(value);
   return days !== undefined && days >= -2451545 && days <= 2145031948 && writeInt32(out, days);
 };
 const time: Write = (out, value) => {
   const micros = parseClock(String(value));
-  return micros !== undefined && micros <= 86_400_000_000 && writeSafe(out, micros);
+  return micros !== undefined && micros <= dayMicros && writeSafe(out, micros);
 };
 
 const instantPattern = /^(\d{4,}-\d\d-\d\d) ([0-9:.]+)(Z?)( BC)?$/;
@@ -115,12 +118,16 @@ const instant =
   (out, value) => {
     if (value === 'infinity') return writeBigint(out, 0x7fffffffffffffffn);
     if (value === '-infinity') return writeBigint(out, -0x8000000000000000n);
-    const match = instantPattern.exec(String(value));
+    const text = String(value);
+    const plain = text.endsWith(zone) ? plainInstant(text, text.length - zone.length) : undefined;
+    const soon = plain && plain.days * dayMicros + plain.micros;
+    if (soon !== undefined && Number.isSafeInteger(soon)) return writeSafe(out, soon);
+    const match = instantPattern.exec(text);
     if (!match || match[3] !== zone) return false;
     const days = dayOf(match[1]! + (match[4] ?? ''));
     const micros = parseClock(match[2]!);
-    if (days === undefined || micros === undefined || micros >= 86_400_000_000) return false;
-    const near = days * 86_400_000_000 + micros;
+    if (days === undefined || micros === undefined || micros >= dayMicros) return false;
+    const near = days * dayMicros + micros;
     if (Number.isSafeInteger(near)) return writeSafe(out, near);
     const all = joinMicros(days, micros);
     return all !== 0x7fffffffffffffffn && all !== -0x8000000000000000n && writeBigint(out, all);

@@ -75,6 +75,7 @@ class BinaryDecoder implements Decoder {
 
   /** Reads whole rows into `rows`; answers where the first unread byte stands, and sets `#need` to what it waits for. */
   #parse(bytes: Buffer, rows: Row[]): number {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     if (this.#state === 'header') {
       at = readHeader(bytes);
@@ -84,34 +85,34 @@ class BinaryDecoder implements Decoder {
     for (;;) {
       if (this.#state === 'ended') return at < bytes.length ? fail('bytes follow its end') : this.#wait(at + 1, at);
       if (at + 2 > bytes.length) return this.#wait(at + 2, at);
-      const fields = bytes.readInt16BE(at);
+      const fields = view.getInt16(at);
       if (fields === -1) {
         this.#state = 'ended';
         at += 2;
         continue;
       }
       if (fields !== this.#readers.length) fail(`a row has ${fields} fields, not ${this.#readers.length}`);
-      const next = this.#row(bytes, at + 2, rows);
+      const next = this.#row(bytes, view, at + 2, rows);
       if (next > bytes.length) return this.#wait(next, at);
       at = next;
     }
   }
 
   /** Where the next row starts; when that is beyond the bytes in hand, the row is not whole and nothing was added. */
-  #row(bytes: Buffer, start: number, rows: Row[]): number {
+  #row(bytes: Buffer, view: DataView, start: number, rows: Row[]): number {
     const readers = this.#readers;
     const row = new Array<Value>(readers.length);
     let at = start;
     for (let index = 0; index < readers.length; index++) {
       if (at + 4 > bytes.length) return at + 4;
-      const size = bytes.readInt32BE(at);
+      const size = view.getInt32(at);
       at += 4;
       if (size < 0) {
         row[index] = null;
         continue;
       }
       if (at + size > bytes.length) return at + size;
-      row[index] = readers[index]!(bytes, at, size);
+      row[index] = readers[index]!(bytes, at, size, view);
       at += size;
     }
     rows.push(row);

@@ -53,7 +53,14 @@ export function clockText(micros: number): string {
   const fraction = micros - seconds * 1e6;
   const hours = Math.floor(seconds / 3600);
   const text = `${two[hours] ?? hours}:${two[Math.floor(seconds / 60) % 60]}:${two[seconds % 60]}`;
-  return fraction === 0 ? text : `${text}.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`;
+  return fraction === 0 ? text : `${text}.${fractionText(fraction)}`;
+}
+
+/** Six digits less their trailing zeros. */
+function fractionText(micros: number): string {
+  let [left, digits] = [micros, 6];
+  while (left % 10 === 0) [left, digits] = [left / 10, digits - 1];
+  return String(left).padStart(digits, '0');
 }
 
 /** Splits microseconds since 2000-01-01 into days and microseconds of the day. */
@@ -67,9 +74,18 @@ export const joinMicros = (days: number, rest: number): bigint => BigInt(days) *
 const datePattern = /^(\d{4,})-(\d\d)-(\d\d)( BC)?$/;
 const zero = 48;
 const dash = 45;
+const colon = 58;
+const point = 46;
 const digit = (text: string, at: number): number => text.charCodeAt(at) - zero;
 const isDigit = (value: number): boolean => value >= 0 && value <= 9;
 const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Two digits as a number; NaN when they are none. */
+function pair(text: string, at: number): number {
+  const high = text.charCodeAt(at) - zero;
+  const low = text.charCodeAt(at + 1) - zero;
+  return high >= 0 && high <= 9 && low >= 0 && low <= 9 ? high * 10 + low : NaN;
+}
 
 /** Day number of a date's text; undefined when it is none, or not of the calendar. */
 export function dayOf(text: string): number | undefined {
@@ -77,13 +93,12 @@ export function dayOf(text: string): number | undefined {
 }
 /** 'YYYY-MM-DD' digit by digit, which most dates are: many times quicker than the pattern. Its days to 28 need no calendar. */
 function plainDay(text: string): number | undefined {
-  const [a, b, c, d] = [digit(text, 0), digit(text, 1), digit(text, 2), digit(text, 3)];
-  const [e, f, g, h] = [digit(text, 5), digit(text, 6), digit(text, 8), digit(text, 9)];
-  const digits =
-    isDigit(a) && isDigit(b) && isDigit(c) && isDigit(d) && isDigit(e) && isDigit(f) && isDigit(g) && isDigit(h);
-  if (!digits || text.charCodeAt(4) !== dash || text.charCodeAt(7) !== dash) return undefined;
-  const [year, month, day] = [a * 1000 + b * 100 + c * 10 + d, e * 10 + f, g * 10 + h];
-  if (year === 0 || month === 0 || month > 12 || day === 0 || day > monthDays[month - 1]!) return undefined;
+  const year = pair(text, 0) * 100 + pair(text, 2);
+  const month = pair(text, 5);
+  const day = pair(text, 8);
+  // NaN, for what is no digit, fails every one of these comparisons.
+  if (!(year > 0 && month > 0 && month <= 12 && day > 0)) return undefined;
+  if (text.charCodeAt(4) !== dash || text.charCodeAt(7) !== dash || day > monthDays[month - 1]!) return undefined;
   return dayNumber(year, month, day);
 }
 function parseDay(text: string): number | undefined {
@@ -107,4 +122,21 @@ export function parseClock(text: string): number | undefined {
   return Number.isSafeInteger(micros) ? micros : undefined;
 }
 
+/** Days and microseconds of 'YYYY-MM-DD HH:MM:SS[.ffffff]' up to `end`, digit by digit; undefined when it is anything else. */
+export function plainInstant(text: string, end: number): { days: number; micros: number } | undefined {
+  if (end < 19 || end === 20 || end > 26 || text.charCodeAt(10) !== 32 || text.charCodeAt(13) !== colon)
+    return undefined;
+  const days = plainDay(text);
+  const [hours, minutes, seconds] = [pair(text, 11), pair(text, 14), pair(text, 17)];
+  if (days === undefined || text.charCodeAt(16) !== colon || !(hours < 24 && minutes < 60 && seconds < 60))
+    return undefined;
+  let micros = 0;
+  if (end > 19 && text.charCodeAt(19) !== point) return undefined;
+  for (let at = 20, unit = 100_000; at < end; at++, unit /= 10) {
+    const value = digit(text, at);
+    if (!isDigit(value)) return undefined;
+    micros += value * unit;
+  }
+  return { days, micros: (hours * 3600 + minutes * 60 + seconds) * 1e6 + micros };
+}
 export { dayMicros };

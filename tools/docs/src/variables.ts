@@ -74,7 +74,13 @@ export const variables: readonly Variable[] = [
   variable('SLUICE_WATCHDOG_MS', 'scheduler', '2000', 'How often runs without a heartbeat are looked for.'),
   variable('SLUICE_RETRY_SCALE', 'scheduler', '1', 'Factor on the waits between attempts, 0 to 10.'),
   variable('SLUICE_RUNNER_SLOTS', 'runner', '2', 'Runs at the same time.'),
-  variable('SLUICE_WARM_WORKERS', 'runner', '1', 'Worker processes that stand by with their plugins loaded.'),
+  variable(
+    'SLUICE_PARALLELISM',
+    'runner',
+    'processor cores, at most 4',
+    'Lanes of one run at the same time: streams side by side, a large one in parts. `options.parallelism` of a connection overrides it.',
+  ),
+  variable('SLUICE_WARM_WORKERS', 'runner', '2', 'Worker processes that stand by with their plugins loaded.'),
   variable(
     'SLUICE_RUNNER_CONNECTORS',
     'runner',

@@ -57,7 +57,8 @@ export const encodings = ['auto', 'rows'] as const;
 export class ConnectionOptions {
   @Whole({
     label: 'Parallelism',
-    description: 'How many parts of a load run side by side.',
+    description:
+      'How many streams, or parts of a large one, are loaded side by side; absent: as the runner is set, its processor cores by default.',
     min: 1,
     max: 32,
     example: 4,
