@@ -90,7 +90,7 @@ async function shadows(lab: DestinationLab, trial: Trial): Promise<void> {
   const load = { ...lane, generation: 2, fence: 2n };
   for (const one of [load, { ...load, part: '0' }]) {
     const half = await writer(lab, trial, goal, one);
-    await half.load(plainRows(5, 500), 2);
+    await half.load(plainRows(5, one === load ? 500 : 505), 2);
     await half.crash();
   }
   const { session, dispose } = await lab.open(trial);
