@@ -1,5 +1,5 @@
 /** One attempt of a run, from the assignment to the last word. The work itself is done in worker processes. */
-import { reportError, runOutcome, type ErrorReport } from '@sluice/engine';
+import { reportError, runOutcome, tellStartOver, type ErrorReport, type LostPosition } from '@sluice/engine';
 import type { Assignment, Counts, JsonObject, Outcome } from '@sluice/messages';
 import type { Logger } from '@sluice/service';
 import { LaneBoard } from './lane-board.js';
@@ -28,6 +28,8 @@ export class RunAttempt {
   readonly progress = new RunProgress();
   readonly #workers = new Set<WorkerProcess>();
   #board = new LaneBoard([], 1);
+  /** Why a stream that is read in parts is started over, by lane. */
+  readonly #lost = new Map<string, LostPosition>();
   #stopped: StopReason | undefined;
   #cut: ErrorReport | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -122,6 +124,7 @@ export class RunAttempt {
   async #serve(worker: WorkerProcess): Promise<void> {
     for (let task = await this.#board.next(); task !== undefined; task = await this.#board.next()) {
       const lane = task;
+      if (lane.startOver === 'now') this.#startOver(lane);
       this.progress.begin(lane);
       const done = this.deps.metrics.lane.startTimer();
       const answer = await this.#ask(worker, () => worker.ask('lane', lane));
@@ -130,6 +133,14 @@ export class RunAttempt {
       else this.#laneEnded(lane, answer);
       this.#board.ended(lane, answer);
     }
+  }
+
+  /** Invariant 7: never in silence. */
+  #startOver(task: LaneTask): void {
+    const lost = this.#lost.get(task.plan.id);
+    const rows = this.progress.startOver(task);
+    if (lost === undefined) throw new Error(`${task.plan.id} is to be started over, and nobody said why`);
+    tellStartOver((...line) => this.#say(...line), task.plan.request.stream.id, lost, rows);
   }
 
   #laneEnded(task: LaneTask, answer: LaneAnswer): void {
@@ -146,6 +157,8 @@ export class RunAttempt {
         ...(error.fix !== undefined && { fix: error.fix }),
       });
       if (answer.scope === 'run') this.#cutShort(error);
+    } else if (answer.status === 'lost') {
+      this.#lost.set(task.plan.id, answer.lost);
     } else if (answer.status === 'split') {
       this.#say('info', `${stream} is read in ${answer.parts.length} parts`, { stream });
     } else if (answer.status !== 'stopped') {

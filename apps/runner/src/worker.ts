@@ -64,6 +64,7 @@ const work: Work = {
   },
   lane: async (task) => {
     const answer = await theRun().lane(task);
+    if (answer.status === 'lost') return { ...answer, lost: scrubJson(scrub, { ...answer.lost }) };
     return answer.status === 'failed' ? { ...answer, error: clean(answer.error) } : answer;
   },
 };

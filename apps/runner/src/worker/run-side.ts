@@ -1,6 +1,6 @@
 /** The worker's side of a run: both ends, the plan, one lane after the other. */
 import { ConfigError, codes, type Json, type Stream, type WriteMode } from '@sluice/connector-sdk';
-import { Ends, LaneMeter, driveLane, planRun, reportError, type Log } from '@sluice/engine';
+import { Ends, LaneMeter, driveLane, planRun, reportError, type ErrorReport, type Log } from '@sluice/engine';
 import { readyDestination, readySource, type Registry } from './open-plugin.js';
 import type { LaneAnswer, LaneTask, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
 
@@ -85,10 +85,18 @@ export class RunSide implements AsyncDisposable {
       });
       if (outcome.status !== 'failed') return outcome;
       this.#trace(outcome.error, stream);
-      return { ...outcome, error: reportError(outcome.error, stream) };
+      return { ...outcome, error: this.#withReset(reportError(outcome.error, stream)) };
     } finally {
       clearInterval(timer);
     }
+  }
+
+  /** Invariant 7: rows that others see are read anew by a person's decision only, and this is how to take it. */
+  #withReset(error: ErrorReport): ErrorReport {
+    const { mode, pipelineId } = this.order;
+    if (error.class !== 'lost-position' || mode === 'full') return error;
+    const reset = `reset the connection, POST /api/v1/connections/${pipelineId}/reset, and the next run reads everything again`;
+    return { ...error, fix: error.fix === undefined ? reset : `${error.fix.replace(/\.$/, '')}; or ${reset}` };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

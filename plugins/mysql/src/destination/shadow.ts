@@ -80,7 +80,6 @@ export const gone = (stream: string, path: readonly string[]): LostPositionError
     `Rows of ${stream} were committed to ${path.join('.')} before, and that table is gone.`,
     path.join('.'),
     'no such table',
-    { fix: 'Start the load over.' },
   );
 
 function extension(

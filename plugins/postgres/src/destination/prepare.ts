@@ -143,7 +143,7 @@ function refuseGone({ stream, target: { committed, mode } }: Plan, path: readonl
   if (committed !== true) return;
   const what = mode === 'replace' ? 'the table that its load was filling' : `its target ${quote(...path)}`;
   const message = `Rows of ${stream.id} were committed before, and ${what} was dropped by someone else.`;
-  throw new LostPositionError(message, quote(...path), 'no such table', { fix: 'Start the load over.' });
+  throw new LostPositionError(message, quote(...path), 'no such table');
 }
 
 let stages = 0;
