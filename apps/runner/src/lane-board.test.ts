@@ -63,7 +63,7 @@ test('a stream whose part is lost is started over once none of its parts is in h
   const [one, two] = [(await board.next())!, (await board.next())!];
   board.ended(one, lost);
   const waiting = board.next();
-  board.ended(two, done);
+  board.ended(two, { status: 'stopped', counts });
   const again = (await waiting)!;
   expect(again).toEqual({ plan: plan('b', 500), parts: 2, startOver: 'now' });
   board.ended(again, { ...split, startedOver: true });

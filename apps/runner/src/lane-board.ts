@@ -80,6 +80,7 @@ export class LaneBoard {
 
   #partEnded({ plan, startOver }: LaneTask, part: string, answer: LaneAnswer | undefined): void {
     const left = this.#parts.get(plan.id);
+    if (answer?.status === 'stopped' && this.#lost.has(plan.id)) return; // told to give up
     if (answer?.status !== 'done' && answer?.status !== 'already-done') {
       this.#dismiss(plan);
       this.#lost.delete(plan.id); // the stream has failed: a later attempt may start it over
@@ -91,7 +92,6 @@ export class LaneBoard {
     this.#queue.unshift({ plan: wholeOf(plan), publish: true, ...(startOver && { startOver }) });
   }
 
-  /** A part that is in hand reads to its end, in vain: it cannot be told from one that is about to fail. */
   #lose({ plan }: LaneTask): void {
     this.#dismiss(plan);
     if (this.#parts.has(plan.id)) this.#lost.add(plan.id);

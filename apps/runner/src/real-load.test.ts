@@ -143,6 +143,25 @@ test.each([
   await second.kill('SIGTERM');
 });
 
+test('a part that is cut off in mid load, and finds its table written to, takes the others along', async () => {
+  await to.query('DROP TABLE IF EXISTS big');
+  const runner = await startRunnerProcess(house.url, root);
+  const run = await start(2 ** 17, 7, 3);
+  await until(() => run.events.filter((event) => event.kind === 'checkpoint').length >= 4, 'some commits');
+  await from.query(`UPDATE big SET a = 'written meanwhile' WHERE id % 1000 = 7`);
+  await from.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' LIMIT 1`,
+  );
+  const finish = await until(() => run.finish, 'the end', 60_000);
+  const logs = run.events.flatMap((event) => (event.kind === 'log' ? [event.message] : []));
+  expect(logs).toContainEqual(expect.stringMatching(/^trying again/));
+  expect(logs).toContainEqual(expect.stringMatching(/^started over: public.big, of which \d+ rows were read in vain/));
+  expect(logs.filter((message) => message.startsWith('part'))).toHaveLength(3);
+  expect(finish).toMatchObject({ outcome: { status: 'succeeded' }, counts: { rowsRead: rows, rowsWritten: rows } });
+  expect(await to.query(sum)).toEqual(await from.query(sum));
+  await runner.kill('SIGTERM');
+});
+
 test('an incremental stream whose target is gone stays failed, and says how to reset it', async () => {
   await to.query('DROP TABLE IF EXISTS big');
   const runner = await startRunnerProcess(house.url, root);

@@ -27,6 +27,7 @@ type StopReason = 'cancel' | 'release' | 'lost' | 'failed';
 export class RunAttempt {
   readonly progress = new RunProgress();
   readonly #workers = new Set<WorkerProcess>();
+  readonly #inHand = new Map<WorkerProcess, LaneTask>();
   #board = new LaneBoard([], 1);
   /** Why a stream that is read in parts is started over, by lane. */
   readonly #lost = new Map<string, LostPosition>();
@@ -127,12 +128,20 @@ export class RunAttempt {
       if (lane.startOver === 'now') this.#startOver(lane);
       this.progress.begin(lane);
       const done = this.deps.metrics.lane.startTimer();
+      this.#inHand.set(worker, lane);
       const answer = await this.#ask(worker, () => worker.ask('lane', lane));
+      this.#inHand.delete(worker);
       done({ status: answer?.status ?? 'crashed' });
       if (answer === undefined) this.progress.lost(lane);
       else this.#laneEnded(lane, answer);
       this.#board.ended(lane, answer);
     }
+  }
+
+  /** What the other parts of the stream still read would be in vain. */
+  #lose(id: string, lost: LostPosition): void {
+    this.#lost.set(id, lost);
+    for (const [worker, { plan }] of this.#inHand) if (plan.id === id) worker.abort('a part is lost', id);
   }
 
   /** Invariant 7: never in silence. */
@@ -158,7 +167,7 @@ export class RunAttempt {
       });
       if (answer.scope === 'run') this.#cutShort(error);
     } else if (answer.status === 'lost') {
-      this.#lost.set(task.plan.id, answer.lost);
+      this.#lose(task.plan.id, answer.lost);
     } else if (answer.status === 'split') {
       this.#say('info', `${stream} is read in ${answer.parts.length} parts`, { stream });
     } else if (answer.status !== 'stopped') {

@@ -74,7 +74,10 @@ function theRun(): RunSide {
 }
 
 async function take(message: ToWorker): Promise<void> {
-  if (message.kind === 'abort') return stop.abort(new Error(message.reason));
+  if (message.kind === 'abort') {
+    const reason = new Error(message.reason);
+    return message.lane === undefined ? stop.abort(reason) : run?.giveUp(message.lane, reason);
+  }
   const { id, kind, body } = message;
   busy++;
   try {

@@ -69,8 +69,8 @@ export interface Orders {
 export type OrderKind = keyof Orders;
 export type ToWorker =
   | { readonly [K in OrderKind]: { readonly id: number; readonly kind: K; readonly body: Orders[K][0] } }[OrderKind]
-  /** Finish or roll back what is in hand. */
-  | { readonly kind: 'abort'; readonly reason: string };
+  /** Finish or roll back what is in hand; with `lane`, if it is of that lane, and take other lanes then. */
+  | { readonly kind: 'abort'; readonly reason: string; readonly lane?: string };
 
 /** Wall clock of this machine, ms: so that parent and worker measure one trigger together. */
 export type Stage = 'opened' | 'planned' | 'first-data';

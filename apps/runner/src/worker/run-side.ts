@@ -14,6 +14,7 @@ export class RunSide implements AsyncDisposable {
   #ready: Promise<ReadyRun> | undefined;
   #opened = false;
   #seenData = false;
+  #inHand: { readonly lane: string; readonly stop: AbortController } | undefined;
 
   constructor(
     private readonly order: RunOrder,
@@ -48,7 +49,22 @@ export class RunSide implements AsyncDisposable {
     return wanted.every((id) => known.has(id)) ? found : discover();
   }
 
-  async lane({ plan, part, ...how }: LaneTask): Promise<LaneAnswer> {
+  /** Ends the lane in hand at its next batch, if it is this one. */
+  giveUp(lane: string, reason: Error): void {
+    if (this.#inHand?.lane === lane) this.#inHand.stop.abort(reason);
+  }
+
+  async lane(task: LaneTask): Promise<LaneAnswer> {
+    const stop = new AbortController();
+    this.#inHand = { lane: task.plan.id, stop };
+    try {
+      return await this.#lane(task, AbortSignal.any([this.signal, stop.signal]));
+    } finally {
+      this.#inHand = undefined;
+    }
+  }
+
+  async #lane({ plan, part, ...how }: LaneTask, signal: AbortSignal): Promise<LaneAnswer> {
     const { fence, generation, rootId } = this.order;
     const stream = plan.request.stream.id;
     const ofPart = part === undefined ? {} : { part };
@@ -68,7 +84,7 @@ export class RunSide implements AsyncDisposable {
         plan,
         ...how,
         lane: { id: plan.id, fence, generation, ...ofPart },
-        signal: this.signal,
+        signal,
         meter,
         listener: {
           log: this.#log(stream),
