@@ -87,9 +87,9 @@ export function runLane(input: LaneInput): Promise<LaneEnd> {
   });
 }
 
-/** A part always goes on: from where its stream was cut, at the latest. `goesOn(false)`: there is nothing to start over from. */
+/** A part always goes on: from where its stream was cut, at the latest. `goesOn(false)`: nothing was committed before. */
 async function orLost(
-  { plan }: LaneInput,
+  { plan, meter }: LaneInput,
   work: (goesOn: (yes: boolean) => void) => Promise<LaneEnd>,
 ): Promise<LaneEnd> {
   let going = true;
@@ -98,7 +98,8 @@ async function orLost(
   } catch (error) {
     // Invariant 5: what 'replace' has committed so far is not visible to anyone. In the other modes it is, and a person decides.
     const unseen = plan.request.mode === 'full' && plan.target.mode === 'replace';
-    if (going && unseen && isSluiceError(error, 'lost-position')) return { lost: error };
+    if ((going || meter.committed.rowsWritten > 0) && unseen && isSluiceError(error, 'lost-position'))
+      return { lost: error };
     throw error;
   }
 }

@@ -154,6 +154,19 @@ test('a shadow table that is gone starts its load over', async () => {
   expect(warnings).toHaveLength(1);
 });
 
+test('so does one that goes in mid read, once rows were committed to it', async () => {
+  const db = new MemoryDatabase();
+  let isThere = true;
+  const tail = async function* () {
+    if (isThere) db.shadows.clear();
+    isThere = false;
+    yield { kind: 'schema', stream: numbers } as const;
+    yield { kind: 'complete', stream: numbers.id, checkpoint: { v: 1 } } as const;
+  };
+  const { outcome, warnings } = await drive(db, { count: 4, window: 2, tail, confirms: [] });
+  expect([outcome.status, db.rows('numbers'), warnings.length]).toEqual(['done', upTo(4), 1]);
+});
+
 test('a first attempt that ended between its DDL and its first commit left nothing to be missed', async () => {
   for (const plan of [full, incremental]) {
     const db = new MemoryDatabase();
