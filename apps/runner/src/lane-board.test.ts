@@ -7,6 +7,7 @@ const done: LaneAnswer = { status: 'done', counts };
 const split: LaneAnswer = {
   status: 'split',
   counts,
+  startedOver: false,
   parts: [
     { name: '1 of 2', part: [0] },
     { name: '2 of 2', part: [1] },
@@ -49,6 +50,59 @@ test('a large stream is cut, its parts go to those who wait, and the last one do
   board.ended(one, { status: 'already-done', counts });
   expect(await last).toEqual({ plan: plan('b', 500), publish: true });
 });
+
+const lost: LaneAnswer = {
+  status: 'lost',
+  counts,
+  lost: { code: 'lost-position', message: 'rows were written', from: 'a', to: 'b' },
+};
+
+test('a stream whose part is lost is started over once none of its parts is in hand, and not a second time', async () => {
+  const board = new LaneBoard([plan('b', 500)], 2);
+  board.ended((await board.next())!, split);
+  const [one, two] = [(await board.next())!, (await board.next())!];
+  board.ended(one, lost);
+  const waiting = board.next();
+  board.ended(two, { status: 'stopped', counts });
+  const again = (await waiting)!;
+  expect(again).toEqual({ plan: plan('b', 500), parts: 2, startOver: 'now' });
+  board.ended(again, { ...split, startedOver: true });
+  const parts = [(await board.next())!, (await board.next())!];
+  expect(parts.map(({ part, startOver }) => [part, startOver])).toEqual([
+    ['1 of 2', 'never'],
+    ['2 of 2', 'never'],
+  ]);
+  for (const part of parts) board.ended(part, done);
+  expect(await board.next()).toEqual({ plan: plan('b', 500), publish: true, startOver: 'never' });
+});
+
+test('a lost publication starts its stream over; parts that nobody took are not read in vain', async () => {
+  const board = new LaneBoard([plan('b', 500)], 2);
+  board.ended((await board.next())!, split);
+  board.ended((await board.next())!, done);
+  board.ended((await board.next())!, done);
+  const publication = (await board.next())!;
+  expect(publication.publish).toBe(true);
+  board.ended(publication, lost);
+  const again = (await board.next())!;
+  expect(again.startOver).toBe('now');
+  board.ended(again, split);
+  board.ended((await board.next())!, lost);
+  expect(await board.next()).toMatchObject({ startOver: 'now' });
+});
+
+test.each([[[lost, 'failed']], [['failed', lost]]])(
+  'a stream with a part that failed is not started over',
+  async (answers) => {
+    const board = new LaneBoard([plan('b', 500)], 2);
+    board.ended((await board.next())!, split);
+    const parts = [(await board.next())!, (await board.next())!];
+    const error = { class: 'data', code: 'x', message: 'x' } as const;
+    const failed: LaneAnswer = { status: 'failed', scope: 'lane', error, counts };
+    for (const [i, answer] of answers.entries()) board.ended(parts[i]!, typeof answer === 'string' ? failed : answer);
+    expect(await board.next()).toBeUndefined();
+  },
+);
 
 test('a part that fails takes the others of its stream off the board', async () => {
   const board = new LaneBoard([plan('b', 500), plan('a', 1)], 2);

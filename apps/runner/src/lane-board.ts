@@ -9,6 +9,10 @@ export class LaneBoard {
   #queue: LaneTask[];
   /** Parts that are not yet done, by lane. */
   readonly #parts = new Map<string, Set<string>>();
+  /** Tasks in hand, by lane. */
+  readonly #inHand = new Map<string, number>();
+  /** Lanes whose parts were lost: to be started over once none of them is in hand. */
+  readonly #lost = new Set<string>();
   #running = 0;
   #closed = false;
   #wake: (() => void)[] = [];
@@ -19,7 +23,7 @@ export class LaneBoard {
   ) {
     // The longest first, or the last worker would have the longest all by itself.
     const ordered = parallelism > 1 ? [...plans].sort((a, b) => bytesOf(b) - bytesOf(a)) : plans;
-    this.#queue = ordered.map((plan) => ({ plan, parts: bytesOf(plan) >= worthCutting ? parallelism : 1 }));
+    this.#queue = ordered.map((plan) => this.#whole(plan));
   }
 
   /** How many can work at once. */
@@ -33,16 +37,21 @@ export class LaneBoard {
     while (this.#queue.length === 0 && this.#running > 0)
       await new Promise<void>((resolve) => this.#wake.push(resolve));
     const task = this.#queue.shift();
-    if (task !== undefined) this.#running++;
+    if (task === undefined) return undefined;
+    this.#running++;
+    this.#hold(task, 1);
     return task;
   }
 
   /** `answer` undefined: its worker is gone, and with it the run. */
   ended(task: LaneTask, answer: LaneAnswer | undefined): void {
     this.#running--;
+    const inHand = this.#hold(task, -1);
     if (this.#closed) return this.#wakeAll();
-    if (answer?.status === 'split') this.#cut(task, answer.parts);
+    if (answer?.status === 'split') this.#cut(task, answer);
+    else if (answer?.status === 'lost') this.#lose(task);
     else if (task.part !== undefined) this.#partEnded(task, task.part, answer);
+    if (inHand === 0 && this.#lost.delete(task.plan.id)) this.#startOver(task);
     this.#wakeAll();
   }
 
@@ -53,25 +62,52 @@ export class LaneBoard {
     this.#wakeAll();
   }
 
-  #cut({ plan }: LaneTask, parts: (LaneAnswer & { status: 'split' })['parts']): void {
+  #hold({ plan }: LaneTask, more: 1 | -1): number {
+    const count = (this.#inHand.get(plan.id) ?? 0) + more;
+    this.#inHand.set(plan.id, count);
+    return count;
+  }
+
+  #cut({ plan }: LaneTask, { parts, startedOver }: LaneAnswer & { status: 'split' }): void {
     this.#parts.set(plan.id, new Set(parts.map(({ name }) => name)));
     const tasks = parts.map(({ name, part }) => ({
       plan: { ...plan, request: { ...plan.request, part } },
       part: name,
+      ...(startedOver && { startOver: 'never' as const }),
     }));
     this.#queue.unshift(...tasks);
   }
 
-  #partEnded({ plan }: LaneTask, part: string, answer: LaneAnswer | undefined): void {
+  #partEnded({ plan, startOver }: LaneTask, part: string, answer: LaneAnswer | undefined): void {
     const left = this.#parts.get(plan.id);
+    if (answer?.status === 'stopped' && this.#lost.has(plan.id)) return; // told to give up
     if (answer?.status !== 'done' && answer?.status !== 'already-done') {
-      this.#queue = this.#queue.filter((other) => other.plan.id !== plan.id);
+      this.#dismiss(plan);
+      this.#lost.delete(plan.id); // the stream has failed: a later attempt may start it over
+      this.#parts.delete(plan.id);
       return;
     }
     left?.delete(part);
     if (left?.size !== 0) return;
-    const { part: _, ...request } = plan.request;
-    this.#queue.unshift({ plan: { ...plan, request }, publish: true });
+    this.#queue.unshift({ plan: wholeOf(plan), publish: true, ...(startOver && { startOver }) });
+  }
+
+  #lose({ plan }: LaneTask): void {
+    this.#dismiss(plan);
+    if (this.#parts.has(plan.id)) this.#lost.add(plan.id);
+  }
+
+  #startOver({ plan }: LaneTask): void {
+    this.#parts.delete(plan.id);
+    this.#queue.unshift({ ...this.#whole(wholeOf(plan)), startOver: 'now' });
+  }
+
+  #whole(plan: LanePlan): LaneTask {
+    return { plan, parts: bytesOf(plan) >= worthCutting ? this.parallelism : 1 };
+  }
+
+  #dismiss({ id }: LanePlan): void {
+    this.#queue = this.#queue.filter(({ plan }) => plan.id !== id);
   }
 
   #wakeAll(): void {
@@ -79,3 +115,4 @@ export class LaneBoard {
   }
 }
 const bytesOf = ({ request }: LanePlan): number => request.stream.estimate?.bytes ?? 0;
+const wholeOf = ({ request: { part: _, ...request }, ...plan }: LanePlan): LanePlan => ({ ...plan, request });

@@ -28,14 +28,14 @@ afterAll(async () => {
 });
 
 const sum = `SELECT count(*)::int AS rows, sum(hashtextextended(big::text, 0))::text AS hash FROM big`;
-const start = (window: number, generation: number, parallelism = 1) =>
+const start = (window: number, generation: number, parallelism = 1, mode: 'full' | 'incremental' = 'full') =>
   house.catalog.start(
     {
       source: { ...from.config, window_bytes: window },
       destination: to.config,
       secrets: from.secrets,
       type: 'postgres',
-      assignment: { generation, bindings: [{ stream: 'public.big' }], options: { parallelism } },
+      assignment: { mode, generation, bindings: [{ stream: 'public.big', cursor: 'id' }], options: { parallelism } },
     },
     'postgres',
   );
@@ -105,6 +105,82 @@ test('a large table is read in parts side by side, and cut short it goes on with
     new Set(['', ' part 1 of 3', ' part 2 of 3', ' part 3 of 3'].map((part) => `pipe/full/public.big${part}`)),
   );
   await second.kill('SIGTERM');
+});
+
+test.each([
+  ['in one piece', 1, 3],
+  ['in parts', 3, 8],
+])('a load %s that broke off starts over when its table was written to since', async (_how, parallelism, least) => {
+  await to.query(`DROP TABLE IF EXISTS big; CREATE TABLE big AS SELECT 1 AS id, 'shown until the swap' AS a`);
+  const first = await startRunnerProcess(house.url, root);
+  const run = await start(2 ** 20, 3 + parallelism, parallelism);
+  const commits = () => run.events.filter((event) => event.kind === 'checkpoint').length;
+  await until(() => commits() >= least, 'some commits');
+  await first.kill('SIGKILL');
+  await from.query(`UPDATE big SET a = 'written since' WHERE id % 1000 = ${parallelism}`);
+  const second = await startRunnerProcess(house.url, root);
+  run.state = 'pending';
+  await house.catalog.publish(run.id, 'postgres');
+  const warning = () =>
+    run.events.find((event) => event.kind === 'log' && event.message.startsWith('started over: public.big'));
+  const told = await until(warning, 'the word of it');
+  expect(await to.query('SELECT * FROM big')).toEqual([{ id: 1, a: 'shown until the swap' }]);
+  expect(told).toMatchObject({
+    level: 'warn',
+    fields: { stream: 'public.big', code: 'lost-position', from: expect.stringContaining('snapshot') },
+  });
+  const finish = await until(() => run.finish, 'the end', 60_000);
+  const counts = { rowsRead: rows, rowsWritten: rows, rowsRejected: 0 };
+  expect(finish).toMatchObject({
+    outcome: { status: 'succeeded' },
+    counts,
+    streams: [{ stream: 'public.big', status: 'succeeded', ...counts }],
+  });
+  expect(await to.query(sum)).toEqual(await from.query(sum));
+  expect(await to.query(`SELECT relname FROM pg_class WHERE relname LIKE '\\_sluice\\_shadow%'`)).toEqual([]);
+  const vain = (told as { fields?: { rowsInVain?: number } }).fields?.rowsInVain ?? 0;
+  expect([vain > 0, vain < rows]).toEqual([true, true]);
+  await second.kill('SIGTERM');
+});
+
+test('a part that is cut off in mid load, and finds its table written to, takes the others along', async () => {
+  await to.query('DROP TABLE IF EXISTS big');
+  const runner = await startRunnerProcess(house.url, root);
+  const run = await start(2 ** 17, 7, 3);
+  await until(() => run.events.filter((event) => event.kind === 'checkpoint').length >= 4, 'some commits');
+  await from.query(`UPDATE big SET a = 'written meanwhile' WHERE id % 1000 = 7`);
+  await from.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' LIMIT 1`,
+  );
+  const finish = await until(() => run.finish, 'the end', 60_000);
+  const logs = run.events.flatMap((event) => (event.kind === 'log' ? [event.message] : []));
+  expect(logs).toContainEqual(expect.stringMatching(/^trying again/));
+  expect(logs).toContainEqual(expect.stringMatching(/^started over: public.big, of which \d+ rows were read in vain/));
+  expect(logs.filter((message) => message.startsWith('part'))).toHaveLength(3);
+  expect(finish).toMatchObject({ outcome: { status: 'succeeded' }, counts: { rowsRead: rows, rowsWritten: rows } });
+  expect(await to.query(sum)).toEqual(await from.query(sum));
+  await runner.kill('SIGTERM');
+});
+
+test('an incremental stream whose target is gone stays failed, and says how to reset it', async () => {
+  await to.query('DROP TABLE IF EXISTS big');
+  const runner = await startRunnerProcess(house.url, root);
+  const run = await start(2 ** 20, 1, 1, 'incremental');
+  expect((await until(() => run.finish, 'the end', 60_000)).outcome).toEqual({ status: 'succeeded' });
+  await to.query('DROP TABLE big');
+  const next = await start(2 ** 20, 1, 1, 'incremental');
+  expect(await until(() => next.finish, 'the end', 60_000)).toMatchObject({
+    outcome: {
+      status: 'failed',
+      error: {
+        class: 'lost-position',
+        code: 'lost-position',
+        fix: 'reset the connection, POST /api/v1/connections/pipe/reset, and the next run reads everything again',
+      },
+    },
+  });
+  expect(await to.query(`SELECT FROM pg_class WHERE relname = 'big'`)).toEqual([]);
+  await runner.kill('SIGTERM');
 });
 
 function isAlive(pid: number): boolean {

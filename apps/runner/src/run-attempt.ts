@@ -1,5 +1,5 @@
 /** One attempt of a run, from the assignment to the last word. The work itself is done in worker processes. */
-import { reportError, runOutcome, type ErrorReport } from '@sluice/engine';
+import { reportError, runOutcome, tellStartOver, type ErrorReport, type LostPosition } from '@sluice/engine';
 import type { Assignment, Counts, JsonObject, Outcome } from '@sluice/messages';
 import type { Logger } from '@sluice/service';
 import { LaneBoard } from './lane-board.js';
@@ -29,7 +29,10 @@ type StopReason = 'cancel' | 'release' | 'lost' | 'failed';
 export class RunAttempt {
   readonly progress = new RunProgress();
   readonly #workers = new Set<WorkerProcess>();
+  readonly #inHand = new Map<WorkerProcess, LaneTask>();
   #board = new LaneBoard([], 1);
+  /** Why a stream that is read in parts is started over, by lane. */
+  readonly #lost = new Map<string, LostPosition>();
   #stopped: StopReason | undefined;
   #cut: ErrorReport | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -124,14 +127,31 @@ export class RunAttempt {
   async #serve(worker: WorkerProcess): Promise<void> {
     for (let task = await this.#board.next(); task !== undefined; task = await this.#board.next()) {
       const lane = task;
+      if (lane.startOver === 'now') this.#startOver(lane);
       this.progress.begin(lane);
       const done = this.deps.metrics.lane.startTimer();
+      this.#inHand.set(worker, lane);
       const answer = await this.#ask(worker, () => worker.ask('lane', lane));
+      this.#inHand.delete(worker);
       done({ status: answer?.status ?? 'crashed' });
       if (answer === undefined) this.progress.lost(lane);
       else this.#laneEnded(lane, answer);
       this.#board.ended(lane, answer);
     }
+  }
+
+  /** What the other parts of the stream still read would be in vain. */
+  #lose(id: string, lost: LostPosition): void {
+    this.#lost.set(id, lost);
+    for (const [worker, { plan }] of this.#inHand) if (plan.id === id) worker.abort('a part is lost', id);
+  }
+
+  /** Invariant 7: never in silence. */
+  #startOver(task: LaneTask): void {
+    const lost = this.#lost.get(task.plan.id);
+    const rows = this.progress.startOver(task);
+    if (lost === undefined) throw new Error(`${task.plan.id} is to be started over, and nobody said why`);
+    tellStartOver((...line) => this.#say(...line), task.plan.request.stream.id, lost, rows);
   }
 
   #laneEnded(task: LaneTask, answer: LaneAnswer): void {
@@ -148,6 +168,8 @@ export class RunAttempt {
         ...(error.fix !== undefined && { fix: error.fix }),
       });
       if (answer.scope === 'run') this.#cutShort(error);
+    } else if (answer.status === 'lost') {
+      this.#lose(task.plan.id, answer.lost);
     } else if (answer.status === 'split') {
       this.#say('info', `${stream} is read in ${answer.parts.length} parts`, { stream });
     } else if (answer.status !== 'stopped') {

@@ -54,8 +54,18 @@ export class RunProgress {
     const { counts, status } = answer;
     this.#count(stream, part, { counts, committed: counts });
     if (status === 'failed') this.#set(stream, { status, error: answer.error });
-    else if (status === 'stopped' || status === 'fenced') this.#unfinished(stream);
+    else if (status === 'stopped' || status === 'fenced' || status === 'lost') this.#unfinished(stream);
     else if (part === undefined && status !== 'split') this.#set(stream, { status: 'succeeded' });
+  }
+
+  /** Its counts begin at zero again: they are those of the load that becomes visible. Answers the rows read in vain. (Invariant 6) */
+  startOver({ plan }: LaneTask): number {
+    const entry = this.#streams.get(plan.request.stream.id);
+    if (entry === undefined) return 0;
+    const { rowsRead } = countsOf(entry);
+    entry.lanes.clear();
+    this.#moved.add(plan.request.stream.id);
+    return rowsRead;
   }
 
   /** The worker of this lane is gone: what it had not committed is not there. (Invariant 6) */

@@ -98,9 +98,9 @@ export class WorkerProcess implements AsyncDisposable {
     });
   }
 
-  /** Asks it to finish or roll back what is in hand. */
-  abort(reason: string): void {
-    if (!this.dead) this.#send({ kind: 'abort', reason });
+  /** Asks it to finish or roll back what is in hand, for good, or only what is of the lane. */
+  abort(reason: string, lane?: string): void {
+    if (!this.dead) this.#send({ kind: 'abort', reason, ...(lane !== undefined && { lane }) });
   }
 
   /** At once. `why` is what its open orders fail with. */

@@ -64,6 +64,7 @@ const work: Work = {
   },
   lane: async (task) => {
     const answer = await theRun().lane(task);
+    if (answer.status === 'lost') return { ...answer, lost: scrubJson(scrub, { ...answer.lost }) };
     return answer.status === 'failed' ? { ...answer, error: clean(answer.error) } : answer;
   },
 };
@@ -73,7 +74,10 @@ function theRun(): RunSide {
 }
 
 async function take(message: ToWorker): Promise<void> {
-  if (message.kind === 'abort') return stop.abort(new Error(message.reason));
+  if (message.kind === 'abort') {
+    const reason = new Error(message.reason);
+    return message.lane === undefined ? stop.abort(reason) : run?.giveUp(message.lane, reason);
+  }
   const { id, kind, body } = message;
   busy++;
   try {

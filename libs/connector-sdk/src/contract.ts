@@ -187,8 +187,13 @@ export interface Lane {
   readonly part?: string;
   /** Grows each time the lane changes hands; a commit with a lower one is refused. (Invariant 4) */
   readonly fence: bigint;
-  /** Grows on "start over": the checkpoint and the shadow table of an older generation are forgotten. */
+  /** Grows from one load to the next: the checkpoint and the shadow table of an older generation are forgotten. */
   readonly generation: number;
+  /**
+   * Start this generation over, as what it has committed is of no use any more. Set on a lane without a part only, in `resume`:
+   * see there. Absent or false: go on.
+   */
+  readonly startOver?: boolean;
 }
 /** Where a stream goes. */
 export interface Target {
@@ -197,6 +202,11 @@ export interface Target {
   readonly mode: WriteMode;
   /** Column names; not empty in mode 'upsert'. */
   readonly key: readonly string[];
+  /**
+   * True: this lane, or the parts it shares a shadow table with, has committed data for this target before, so its table (mode
+   * 'replace': the shadow table) must be there. Absent or false: it may have to be made. Set by the host in `prepare`.
+   */
+  readonly committed?: boolean;
 }
 /** What one `write` took. */
 export interface Written {
@@ -211,6 +221,9 @@ export interface DestinationSession extends AsyncDisposable {
   /**
    * Takes the lane: registers its fence (FencedError when a higher one is known), discards what was staged and never
    * committed, finishes a swap that is due, and answers the lane's last commit in this generation.
+   *
+   * With `lane.startOver` it then forgets, all or nothing, what this generation has committed: the lane's last commit, those of
+   * all its parts and the shadow tables; parts take the lane's fence, and the target stays as it is. Answers undefined. Repeatable.
    */
   resume(lane: Lane): Promise<Checkpoint | undefined>;
   /** Encodings it takes for this stream, best first; 'rows' and 'changes' go without saying. */
@@ -218,6 +231,9 @@ export interface DestinationSession extends AsyncDisposable {
   /**
    * Idempotent and additive. Mode 'replace': makes the empty shadow table, or finds the one the lane's last commit left, and
    * never touches the target. Else: makes the target or adds what it lacks. Returns the statements it ran.
+   *
+   * Throws LostPositionError, and makes nothing, when `target.committed` says that there are rows, and the table that had them
+   * (the shadow table, in mode 'replace') is gone: an empty one in its place would lack them. (Invariant 7)
    */
   prepare(stream: Stream, target: Target): Promise<readonly string[]>;
   /** Stages. Resolves when it can take more: that is the back-pressure. Holds no lock on the target. */

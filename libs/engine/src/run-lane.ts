@@ -3,6 +3,7 @@ import {
   DataError,
   LostPositionError,
   codes,
+  isSluiceError,
   type Batch,
   type Checkpoint,
   type DestinationSession,
@@ -11,6 +12,7 @@ import {
   type Lane,
   type SourceSession,
   type StreamRequest,
+  type Target,
 } from '@sluice/connector-sdk';
 import { agree } from './agree.js';
 import { dataBytes } from './chunks.js';
@@ -60,35 +62,62 @@ export interface LaneInput {
 /**
  * 'done': all was read and committed. 'already-done': by an earlier attempt. 'stopped': by the signal. With `parts`: nothing was
  * read; each part is now a lane of its own, and `publishParts` ends the matter. The session that cut them stays open until then.
+ * With `lost`: it cannot go on from what was committed, of which nothing is visible yet, so it may be started over.
  */
-export type LaneEnd = 'done' | 'already-done' | 'stopped' | { readonly parts: readonly LanePart[] };
+export type LaneEnd =
+  'done' | 'already-done' | 'stopped' | { readonly parts: readonly LanePart[] } | { readonly lost: LostPositionError };
 
 const defaultChunkBytes = 8 * 1024 * 1024;
 
 /** Moves one lane from its last commit to the end of the source, or until it is aborted. */
-export async function runLane(input: LaneInput): Promise<LaneEnd> {
-  const { destination, source, plan, lane, signal, listener } = input;
-  const last = await destination.resume(lane);
-  input.meter.resumed(last);
-  if (plan.request.mode === 'full' && isComplete(last)) return 'already-done';
-  refuseOtherTarget(plan, last);
-  if (signal.aborted) return 'stopped';
-  if (lane.part === undefined) {
-    const parts = partsOf(last) ?? (last === undefined ? await cut(input) : undefined);
-    if (parts !== undefined) return { parts };
+export function runLane(input: LaneInput): Promise<LaneEnd> {
+  return orLost(input, async (goesOn) => {
+    const { destination, plan, lane, signal } = input;
+    const last = await destination.resume(lane);
+    input.meter.resumed(last);
+    if (plan.request.mode === 'full' && isComplete(last)) return 'already-done';
+    refuseOtherTarget(plan, last);
+    if (signal.aborted) return 'stopped';
+    if (lane.part === undefined) {
+      if (last === undefined) goesOn(false);
+      const parts = partsOf(last) ?? (last === undefined ? await cut(input) : undefined);
+      if (parts !== undefined) return { parts };
+    }
+    return await pumpFrom(input, last);
+  });
+}
+
+/** A part always goes on: from where its stream was cut, at the latest. `goesOn(false)`: nothing was committed before. */
+async function orLost(
+  { plan, meter }: LaneInput,
+  work: (goesOn: (yes: boolean) => void) => Promise<LaneEnd>,
+): Promise<LaneEnd> {
+  let going = true;
+  try {
+    return await work((yes) => (going = yes));
+  } catch (error) {
+    // Invariant 5: what 'replace' has committed so far is not visible to anyone. In the other modes it is, and a person decides.
+    const unseen = plan.request.mode === 'full' && plan.target.mode === 'replace';
+    if ((going || meter.committed.rowsWritten > 0) && unseen && isSluiceError(error, 'lost-position'))
+      return { lost: error };
+    throw error;
   }
-  logStatements(listener, plan, await destination.prepare(plan.request.stream, plan.target));
-  const request = withEncoding(
-    plan.request,
-    agree(input.offers, destination.accepts(plan.request.stream, plan.target)),
-  );
-  listener.log('debug', `reading ${request.stream.id}`, {
+}
+
+async function pumpFrom(input: LaneInput, last: Checkpoint | undefined): Promise<LaneEnd> {
+  const { destination, source, plan, lane, listener } = input;
+  const { stream } = plan.request;
+  // The cut of a stream into parts was committed together with the shadow table, so that a part finds it from the first.
+  const target = last === undefined && lane.part === undefined ? plan.target : committed(plan.target);
+  logStatements(listener, plan, await destination.prepare(stream, target));
+  const request = withEncoding(plan.request, agree(input.offers, destination.accepts(stream, plan.target)));
+  listener.log('debug', `reading ${stream.id}`, {
     encoding: request.encoding ?? 'rows',
     resumed: last !== undefined,
   });
   listener.phase?.('loading');
   const batches = source.read([request], last === undefined ? undefined : withoutMarks(last))[Symbol.asyncIterator]();
-  const pump = new Pump(input, request);
+  const pump = new Pump(input, request, target);
   try {
     return await pump.run(batches);
   } finally {
@@ -96,6 +125,8 @@ export async function runLane(input: LaneInput): Promise<LaneEnd> {
     if (!pump.ended) await within(5_000, batches.return?.());
   }
 }
+
+const committed = (target: Target): Target => ({ ...target, committed: true });
 
 /** Going on into another table would leave it without the rows that were read before. (Invariant 7) */
 function refuseOtherTarget({ request, target }: LanePlan, last: Checkpoint | undefined): void {
@@ -127,16 +158,19 @@ async function cut({
 }
 
 /** All parts are durable: shows the stream. Repeatable; the part-less lane of `input` takes the fence once more. (Invariant 5) */
-export async function publishParts({ destination, plan, lane, listener }: LaneInput): Promise<LaneEnd> {
-  const last = await destination.resume(lane);
-  if (isComplete(last)) return 'already-done';
-  const { stream } = plan.request;
-  await destination.prepare(stream, plan.target);
-  listener.phase?.('finishing');
-  const checkpoint = markComplete({ ...last, v: last?.v ?? 1 });
-  await destination.commit(checkpoint, stream.id);
-  listener.committed?.(checkpoint, true);
-  return 'done';
+export function publishParts(input: LaneInput): Promise<LaneEnd> {
+  return orLost(input, async () => {
+    const { destination, plan, lane, listener } = input;
+    const last = await destination.resume(lane);
+    if (isComplete(last)) return 'already-done';
+    const { stream } = plan.request;
+    await destination.prepare(stream, committed(plan.target));
+    listener.phase?.('finishing');
+    const checkpoint = markComplete({ ...last, v: last?.v ?? 1 });
+    await destination.commit(checkpoint, stream.id);
+    listener.committed?.(checkpoint, true);
+    return 'done';
+  });
 }
 
 const withEncoding = (request: StreamRequest, encoding: Encoding | undefined): StreamRequest =>
@@ -151,11 +185,15 @@ class Pump {
   /** The iterator is exhausted or has thrown: there is nothing to return. */
   ended = false;
   #completed = false;
+  #target: Target;
 
   constructor(
     private readonly input: LaneInput,
     private readonly request: StreamRequest,
-  ) {}
+    target: Target,
+  ) {
+    this.#target = target;
+  }
 
   async run(batches: AsyncIterator<Batch>): Promise<LaneEnd> {
     const { signal, meter } = this.input;
@@ -207,7 +245,7 @@ class Pump {
   async #take(batch: Batch): Promise<boolean> {
     const { destination, plan, listener, meter, signal } = this.input;
     if (batch.kind === 'schema') {
-      logStatements(listener, plan, await destination.prepare(batch.stream, plan.target));
+      logStatements(listener, plan, await destination.prepare(batch.stream, this.#target));
       return true;
     }
     if (batch.kind === 'complete' && signal.aborted) return false; // Invariant 5: an aborted load never shows
@@ -233,6 +271,7 @@ class Pump {
     // Invariant 1: data and checkpoint become durable together. Invariant 5: the last one publishes. A part publishes nothing.
     await destination.commit(kept, complete && lane.part === undefined ? this.#stream : undefined);
     meter.commit();
+    this.#target = committed(this.#target);
     if (complete) this.#completed = true;
     listener.committed?.(kept, complete && lane.part === undefined);
     listener.moved?.();

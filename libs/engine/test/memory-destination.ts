@@ -1,6 +1,7 @@
 /** A destination that stages, commits and swaps as the contract says, in memory, with points to crash at. */
 import {
   FencedError,
+  LostPositionError,
   TransientError,
   type Checkpoint,
   type Data,
@@ -12,7 +13,7 @@ import {
   type Target,
 } from '@sluice/connector-sdk';
 
-export type CrashPoint = 'open' | 'resume' | 'prepare' | 'write' | 'before-commit' | 'after-commit';
+export type CrashPoint = 'open' | 'resume' | 'forgotten' | 'prepare' | 'write' | 'before-commit' | 'after-commit';
 interface LaneState {
   fence: bigint;
   generation: number;
@@ -62,12 +63,20 @@ class MemoryDestination implements DestinationSession {
     const key = keyOf(lane);
     const known = this.db.lanes.get(key);
     if (known !== undefined && known.fence > lane.fence) throw new FencedError('a higher fence is known');
-    const checkpoint = known?.generation === lane.generation ? known.checkpoint : undefined;
+    if (lane.startOver === true) this.#forget(lane);
+    const checkpoint = known?.generation === lane.generation && lane.startOver !== true ? known.checkpoint : undefined;
     if (checkpoint === undefined && lane.part === undefined) this.db.shadows.delete(lane.id);
     this.db.lanes.set(key, { fence: lane.fence, generation: lane.generation, checkpoint });
     this.#lane = lane;
     this.#staged = [];
     return checkpoint;
+  }
+  #forget(lane: Lane): void {
+    this.db.events.push(`start over ${lane.id}`);
+    this.db.shadows.delete(lane.id);
+    for (const [key, known] of this.db.lanes)
+      if (key.startsWith(`${lane.id}#`)) this.db.lanes.set(key, { ...known, fence: lane.fence, checkpoint: undefined });
+    this.db.at('forgotten');
   }
   accepts(): readonly Encoding[] {
     return this.db.encodings;
@@ -79,10 +88,12 @@ class MemoryDestination implements DestinationSession {
     if (target.mode === 'replace') {
       const { id } = this.#lane!;
       if (this.db.shadows.has(id)) return [];
+      refuseGone(stream, target);
       this.db.shadows.set(id, []);
       return [`CREATE shadow of ${table(target)}`];
     }
     if (this.db.tables.has(table(target))) return [];
+    refuseGone(stream, target);
     this.db.tables.set(table(target), []);
     return [`CREATE ${table(target)}`];
   }
@@ -126,6 +137,9 @@ class MemoryDestination implements DestinationSession {
     this.db.open--;
     this.#staged = [];
   }
+}
+function refuseGone({ id }: Stream, target: Target): void {
+  if (target.committed === true) throw new LostPositionError(`rows of ${id} are gone`, table(target), 'no such table');
 }
 const keyOf = ({ id, part }: Pick<Lane, 'id' | 'part'>): string => (part === undefined ? id : `${id}#${part}`);
 const table = (target: Target): string => target.table.join('.');

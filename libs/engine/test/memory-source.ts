@@ -11,6 +11,8 @@ export interface Script {
   readonly tail?: (signal: AbortSignal) => AsyncIterable<Batch>;
   readonly onBatch?: (first: number) => void | Promise<void>;
   readonly confirms?: string[];
+  /** Called before the first batch; throws where `after` is no position to go on from. */
+  readonly onRead?: (after: Checkpoint | undefined, request: StreamRequest) => void;
 }
 export const numbers: Stream = {
   id: 'public.numbers',
@@ -46,6 +48,7 @@ async function* read(
   after?: Checkpoint,
 ): AsyncGenerator<Batch> {
   const { window, checkpoints = true } = script;
+  script.onRead?.(after, request);
   const [from, end] = (request.part ?? [0, script.count]) as [number, number];
   let n = Number(after?.['n'] ?? from);
   while (n < end) {

@@ -30,7 +30,7 @@ messages. A message holds no secret and no row value. Where there is something t
 | \`config\` | the user | fails the run at once, with no retry; \`path\` leads to the option |
 | \`transient\` | the host | retries with backoff, not before \`retryAfter\`, from the destination's checkpoint |
 | \`data\` | the pipeline's policy | counts the row as rejected, or stops the lane; \`stream\` names the stream |
-| \`lost-position\` | the user, or the policy | stops the lane and offers a new full load; never starts again in silence |
+| \`lost-position\` | the host, or the user | starts a load in mode replace over, once and with a warning, as nothing of it was visible; else stops the lane, and \`fix\` names the reset |
 | \`fenced\` | nobody | ends quietly: another runner has the lane |
 
 ## Codes

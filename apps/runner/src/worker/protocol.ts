@@ -1,6 +1,15 @@
 /** What a runner and its worker processes say to each other over the IPC channel ('advanced' serialization: bigint survives). */
 import type { Checkpoint, Finding, Json, Stream } from '@sluice/connector-sdk';
-import type { ErrorReport, LaneCounts, LanePart, LanePlan, LogLevel, Phase, StreamBinding } from '@sluice/engine';
+import type {
+  ErrorReport,
+  LaneCounts,
+  LanePart,
+  LanePlan,
+  LogLevel,
+  LostPosition,
+  Phase,
+  StreamBinding,
+} from '@sluice/engine';
 
 type JsonObject = { readonly [key: string]: Json };
 export type Role = 'source' | 'destination';
@@ -28,7 +37,9 @@ export interface PlanAnswer {
 }
 export type LaneAnswer = { readonly counts: LaneCounts } & (
   | { readonly status: 'done' | 'already-done' | 'stopped' | 'fenced' }
-  | { readonly status: 'split'; readonly parts: readonly LanePart[] }
+  | { readonly status: 'split'; readonly parts: readonly LanePart[]; readonly startedOver: boolean }
+  /** Of a part or a publication: its whole stream is to be started over. */
+  | { readonly status: 'lost'; readonly lost: LostPosition }
   | { readonly status: 'failed'; readonly scope: 'lane' | 'run'; readonly error: ErrorReport }
 );
 export interface LaneTask {
@@ -39,6 +50,8 @@ export interface LaneTask {
   readonly parts?: number;
   /** All parts are done: show the stream. */
   readonly publish?: boolean;
+  /** 'now': its parts were lost. 'never': it was started over before, in this attempt. */
+  readonly startOver?: 'now' | 'never';
 }
 /** Order -> answer. */
 export interface Orders {
@@ -56,8 +69,8 @@ export interface Orders {
 export type OrderKind = keyof Orders;
 export type ToWorker =
   | { readonly [K in OrderKind]: { readonly id: number; readonly kind: K; readonly body: Orders[K][0] } }[OrderKind]
-  /** Finish or roll back what is in hand. */
-  | { readonly kind: 'abort'; readonly reason: string };
+  /** Finish or roll back what is in hand; with `lane`, if it is of that lane, and take other lanes then. */
+  | { readonly kind: 'abort'; readonly reason: string; readonly lane?: string };
 
 /** Wall clock of this machine, ms: so that parent and worker measure one trigger together. */
 export type Stage = 'opened' | 'planned' | 'first-data';

@@ -1,6 +1,6 @@
 /** The worker's side of a run: both ends, the plan, one lane after the other. */
 import { ConfigError, codes, type Json, type Stream, type WriteMode } from '@sluice/connector-sdk';
-import { Ends, LaneMeter, driveLane, planRun, reportError, type Log } from '@sluice/engine';
+import { Ends, LaneMeter, driveLane, planRun, reportError, type ErrorReport, type Log } from '@sluice/engine';
 import { readyDestination, readySource, type Registry } from './open-plugin.js';
 import type { LaneAnswer, LaneTask, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
 
@@ -14,6 +14,7 @@ export class RunSide implements AsyncDisposable {
   #ready: Promise<ReadyRun> | undefined;
   #opened = false;
   #seenData = false;
+  #inHand: { readonly lane: string; readonly stop: AbortController } | undefined;
 
   constructor(
     private readonly order: RunOrder,
@@ -48,7 +49,22 @@ export class RunSide implements AsyncDisposable {
     return wanted.every((id) => known.has(id)) ? found : discover();
   }
 
-  async lane({ plan, part, ...how }: LaneTask): Promise<LaneAnswer> {
+  /** Ends the lane in hand at its next batch, if it is this one. */
+  giveUp(lane: string, reason: Error): void {
+    if (this.#inHand?.lane === lane) this.#inHand.stop.abort(reason);
+  }
+
+  async lane(task: LaneTask): Promise<LaneAnswer> {
+    const stop = new AbortController();
+    this.#inHand = { lane: task.plan.id, stop };
+    try {
+      return await this.#lane(task, AbortSignal.any([this.signal, stop.signal]));
+    } finally {
+      this.#inHand = undefined;
+    }
+  }
+
+  async #lane({ plan, part, ...how }: LaneTask, signal: AbortSignal): Promise<LaneAnswer> {
     const { fence, generation, rootId } = this.order;
     const stream = plan.request.stream.id;
     const ofPart = part === undefined ? {} : { part };
@@ -68,7 +84,7 @@ export class RunSide implements AsyncDisposable {
         plan,
         ...how,
         lane: { id: plan.id, fence, generation, ...ofPart },
-        signal: this.signal,
+        signal,
         meter,
         listener: {
           log: this.#log(stream),
@@ -85,10 +101,18 @@ export class RunSide implements AsyncDisposable {
       });
       if (outcome.status !== 'failed') return outcome;
       this.#trace(outcome.error, stream);
-      return { ...outcome, error: reportError(outcome.error, stream) };
+      return { ...outcome, error: this.#withReset(reportError(outcome.error, stream)) };
     } finally {
       clearInterval(timer);
     }
+  }
+
+  /** Invariant 7: rows that others see are read anew by a person's decision only, and this is how to take it. */
+  #withReset(error: ErrorReport): ErrorReport {
+    const { mode, pipelineId } = this.order;
+    if (error.class !== 'lost-position' || mode === 'full') return error;
+    const reset = `reset the connection, POST /api/v1/connections/${pipelineId}/reset, and the next run reads everything again`;
+    return { ...error, fix: error.fix === undefined ? reset : `${error.fix.replace(/\.$/, '')}; or ${reset}` };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,13 @@
 /** A destination in memory that stages, and commits data and checkpoint as one; it can be told to crash at any step. */
-import { ConfigError, DataError, FencedError, codes, defineDestination, streamId } from '@sluice/connector-sdk';
+import {
+  ConfigError,
+  DataError,
+  FencedError,
+  LostPositionError,
+  codes,
+  defineDestination,
+  streamId,
+} from '@sluice/connector-sdk';
 import type {
   Change,
   Checkpoint,
@@ -107,13 +115,19 @@ class MemoryDestination implements DestinationSession {
     this.#lane = lane;
     const known = this.store.lanes.get(laneKey(lane));
     this.#fenced(known);
-    const checkpoint = known?.generation === lane.generation ? known.checkpoint : undefined;
-    const { id, fence, generation } = lane;
+    const { id, fence, generation, startOver = false } = lane;
+    if (startOver) this.#forgetParts(lane);
+    const checkpoint = known?.generation === generation && !startOver ? known.checkpoint : undefined;
     this.store.lanes.set(laneKey(lane), { id, fence, generation, ...(checkpoint ? { checkpoint } : {}) });
     for (const [key, shadow] of this.store.shadows) {
-      if (shadow.lane === id && shadow.generation < generation) this.store.shadows.delete(key);
+      if (shadow.lane === id && (startOver || shadow.generation < generation)) this.store.shadows.delete(key);
     }
     return checkpoint;
+  }
+  #forgetParts({ id, fence, generation }: Lane): void {
+    const parts = [...this.store.lanes].filter(([, known]) => known.id === id);
+    for (const [, known] of parts) this.#fenced(known);
+    for (const [key] of parts) this.store.lanes.set(key, { id, fence, generation }); // Invariant 4: with the lane's fence
   }
   #fenced(known: LaneState | undefined): void {
     if (known && this.#lane && known.fence > this.#lane.fence) throw new FencedError('another runner has the lane');
@@ -129,6 +143,8 @@ class MemoryDestination implements DestinationSession {
     const shadow = target.mode === 'replace';
     const key = shadow ? this.#shadowKey(stream.id) : streamId(target.table);
     const old = shadow ? this.store.shadows.get(key) : tables.get(key);
+    if (!old && target.committed)
+      throw new LostPositionError(`the committed rows of '${stream.id}' are gone`, key, 'no such table'); // Invariant 7
     const table = old ? evolved(old, stream) : shapeOf(stream, target);
     if (shadow) this.store.shadows.set(key, { ...table, lane: lane.id, generation: lane.generation });
     else tables.set(key, table);

@@ -81,6 +81,8 @@ const modes: DestinationMutation[] = [
       'prepare/idempotent',
       'transactions/*',
       'reconnect/write',
+      'start-over/shadow',
+      'committed/*',
     ],
     plugin: memo((_, session, { system }) => ({
       resume: async (lane) => {
@@ -183,7 +185,16 @@ const commits: DestinationMutation[] = [
   },
   {
     breaks: 'the text of a checkpoint',
-    fails: ['commit/checkpoint', 'commit/idle', 'lanes/*', 'fence/commit', 'replace/*', 'reconnect/write'],
+    fails: [
+      'commit/checkpoint',
+      'commit/idle',
+      'lanes/*',
+      'fence/commit',
+      'replace/*',
+      'reconnect/write',
+      'start-over/checkpoints',
+      'committed/dropped',
+    ],
     plugin: destination((session) => ({
       commit: async (checkpoint, complete) =>
         session.commit({ ...checkpoint, text: String(checkpoint['text']).replaceAll('\u{1f41f}', '?') }, complete),
@@ -191,7 +202,16 @@ const commits: DestinationMutation[] = [
   },
   {
     breaks: 'a commit with nothing staged',
-    fails: ['commit/idle', 'lanes/own-checkpoints', 'replace/invisible', 'replace/empty', 'replace/anew', 'replace/*'],
+    fails: [
+      'commit/idle',
+      'lanes/own-checkpoints',
+      'replace/invisible',
+      'replace/empty',
+      'replace/anew',
+      'replace/*',
+      'start-over/fence',
+      'start-over/shadow',
+    ],
     plugin: memo((_, session) => {
       let staged = false;
       return {
@@ -242,12 +262,12 @@ const commits: DestinationMutation[] = [
   },
   {
     breaks: 'checkpoints of parts',
-    fails: ['lanes/own-checkpoints', 'replace/parts'],
+    fails: ['lanes/own-checkpoints', 'replace/parts', 'start-over/shadow'],
     plugin: destination((session) => ({ resume: async ({ part: _, ...lane }) => session.resume(lane) })),
   },
   {
     breaks: 'a second lane in one session',
-    fails: ['lanes/switch'],
+    fails: ['lanes/switch', 'start-over/fence'],
     plugin: destination((session) => {
       let taken: Lane | undefined;
       return { resume: async (lane) => session.resume((taken ??= lane)) };
@@ -271,7 +291,7 @@ const commits: DestinationMutation[] = [
   },
   {
     breaks: 'the fence, when a lane is taken',
-    fails: ['fence/resume'],
+    fails: ['fence/resume', 'start-over/fence'],
     plugin: destination((session, store) => ({
       resume: async (lane) => {
         const known = store.lanes.get(JSON.stringify([lane.id, lane.part ?? null]))?.fence ?? 0n;
@@ -281,7 +301,7 @@ const commits: DestinationMutation[] = [
   },
   {
     breaks: 'the fence, at commit',
-    fails: ['fence/commit'],
+    fails: ['fence/commit', 'start-over/fence'],
     plugin: memo((watched, session, store) => ({
       commit: async (checkpoint, complete) => {
         const key = JSON.stringify([watched.lane!.id, watched.lane!.part ?? null]);
@@ -295,7 +315,7 @@ const commits: DestinationMutation[] = [
   },
   {
     breaks: 'the class of a stale commit',
-    fails: ['fence/*'],
+    fails: ['fence/*', 'start-over/fence'],
     plugin: destination((session) => {
       const hide = (error: unknown): never => {
         throw isSluiceError(error, 'fenced') ? new Error('duplicate key') : error;
@@ -311,7 +331,7 @@ const commits: DestinationMutation[] = [
 const replaces: DestinationMutation[] = [
   {
     breaks: 'the wait for complete',
-    fails: ['replace/*'],
+    fails: ['replace/*', 'start-over/shadow', 'committed/replace'],
     plugin: memo((watched, session) => ({
       commit: async (checkpoint, complete) => {
         const stream = [...watched.prepared.values()].find(({ target }) => target.mode === 'replace')?.stream.id;
@@ -321,7 +341,7 @@ const replaces: DestinationMutation[] = [
   },
   {
     breaks: 'a target that prepare leaves alone',
-    fails: ['replace/*'],
+    fails: ['replace/*', 'start-over/shadow'],
     plugin: memo((_, session, { system }) => ({
       prepare: async (stream, target) => {
         const table = system.tables.get(tableOf(target));
@@ -344,7 +364,7 @@ const replaces: DestinationMutation[] = [
   },
   {
     breaks: 'a load that begins with nothing',
-    fails: ['replace/*'],
+    fails: ['replace/*', 'start-over/shadow'],
     plugin: memo((watched, session, { system }) => {
       let fresh = false;
       return {
@@ -379,7 +399,7 @@ const replaces: DestinationMutation[] = [
   },
   {
     breaks: 'the shadow that a crash leaves',
-    fails: ['replace/resume'],
+    fails: ['replace/resume', 'start-over/shadow', 'committed/replace'],
     plugin: memo((_, session, store) => ({
       resume: async (lane) => {
         for (const shadow of store.shadows.values())
@@ -391,7 +411,7 @@ const replaces: DestinationMutation[] = [
   },
   {
     breaks: 'one shadow for all parts',
-    fails: ['replace/parts'],
+    fails: ['replace/parts', 'start-over/shadow'],
     plugin: memo((watched, session, store) => ({
       prepare: async (stream, target) => {
         const ran = await session.prepare(stream, target);
@@ -431,6 +451,101 @@ const replaces: DestinationMutation[] = [
         if ([...system.connections].some(({ broken }) => broken)) throw new TransientError('cut');
         lanes.set(key, after);
       },
+    })),
+  },
+];
+
+const forgetting: DestinationMutation[] = [
+  {
+    breaks: 'starting over, by going on',
+    fails: ['start-over/*'],
+    plugin: destination((session) => ({ resume: async ({ startOver: _, ...lane }) => session.resume(lane) })),
+  },
+  {
+    breaks: 'starting over, by answering undefined and keeping what was committed',
+    fails: ['start-over/checkpoints', 'start-over/shadow', 'start-over/fence'],
+    plugin: destination((session) => ({
+      resume: async ({ startOver = false, ...lane }) => {
+        const at = await session.resume(lane);
+        return startOver ? undefined : at;
+      },
+    })),
+  },
+  {
+    breaks: 'the fence, when a lane is started over',
+    fails: ['start-over/fence'],
+    plugin: destination((session, store) => ({
+      resume: async (lane) => {
+        const at = await session.resume(lane);
+        for (const [key, { id }] of store.lanes) if (lane.startOver && id === lane.id) store.lanes.delete(key);
+        return at;
+      },
+    })),
+  },
+  {
+    breaks: 'the fence of parts, when their lane is started over',
+    fails: ['start-over/fence'],
+    plugin: destination((session, store) => ({
+      resume: async (lane) => {
+        const before = [...store.lanes].filter(([, { id }]) => lane.startOver && id === lane.id);
+        const at = await session.resume(lane);
+        for (const [key, { id, fence, generation }] of before)
+          if (!key.endsWith('null]')) store.lanes.set(key, { id, fence, generation });
+        return at;
+      },
+    })),
+  },
+  {
+    breaks: 'the checkpoints of parts, when their lane is started over',
+    fails: ['start-over/checkpoints', 'start-over/shadow'],
+    plugin: destination((session, store) => ({
+      resume: async (lane) => {
+        const before = [...store.lanes].filter(([key, { id }]) => id === lane.id && !key.endsWith('null]'));
+        const at = await session.resume(lane);
+        if (!lane.startOver) return at;
+        for (const [key, { checkpoint }] of before)
+          store.lanes.set(key, { ...store.lanes.get(key)!, ...(checkpoint ? { checkpoint } : {}) });
+        return at;
+      },
+    })),
+  },
+  {
+    breaks: 'the shadow, when its lane is started over',
+    fails: ['start-over/shadow'],
+    plugin: destination((session, store) => ({
+      resume: async (lane) => {
+        const before = [...store.shadows].filter(([, shadow]) => lane.startOver && shadow.lane === lane.id);
+        const at = await session.resume(lane);
+        for (const [key, shadow] of before) store.shadows.set(key, shadow);
+        return at;
+      },
+    })),
+  },
+  {
+    breaks: 'the loss of rows that were committed, by an empty table in their place',
+    fails: ['committed/*'],
+    plugin: memo((_, session) => ({
+      prepare: async (stream, { committed: __, ...target }) => session.prepare(stream, target),
+    })),
+  },
+  {
+    breaks: 'the loss of a shadow that was committed, by an empty one in its place',
+    fails: ['committed/replace'],
+    plugin: memo((_, session) => ({
+      prepare: async (stream, { committed, ...target }) =>
+        session.prepare(stream, target.mode !== 'replace' && committed ? { ...target, committed } : target),
+    })),
+  },
+  {
+    breaks: 'rows that are gone, by making a table before it says so',
+    fails: ['committed/*'],
+    plugin: memo((_, session) => ({
+      prepare: (stream, target) =>
+        session.prepare(stream, target).catch(async (error: unknown) => {
+          if (isSluiceError(error, 'lost-position'))
+            await session.prepare(stream, { table: target.table, mode: 'append', key: [] });
+          throw error;
+        }),
     })),
   },
 ];
@@ -756,6 +871,7 @@ export const destinationMutations: readonly DestinationMutation[] = [
   ...modes,
   ...commits,
   ...replaces,
+  ...forgetting,
   ...shapes,
   ...changed,
   ...exact,

@@ -89,6 +89,18 @@ export class Checkpoints {
     );
   }
 
+  /** Forgets what the lane's parts have committed, and gives them its fence. Answers their shadow tables. Within a transaction. */
+  async forgetParts(link: Link, lane: Lane): Promise<readonly Shadow[]> {
+    const parts = `lane_id = ${hashed(lane.id)} AND part IS NOT NULL`;
+    const rows = await link.query(`SELECT fence, shadows FROM ${this.#table} WHERE ${parts} FOR UPDATE`);
+    if (rows.some(([fence]) => BigInt(fence!) > lane.fence))
+      throw new FencedError('Another runner has taken a part of the lane.'); // Invariant 4
+    await link.run(
+      `UPDATE ${this.#table} SET fence = ${lane.fence}, generation = ${lane.generation}, checkpoint = NULL, shadows = '[]' WHERE ${parts}`,
+    );
+    return rows.flatMap(([, cell]) => parsed<Shadow[]>(cell) ?? []);
+  }
+
   /** Shadow tables of every part of the lane. */
   async shadowsOf(link: Link, lane: Pick<Lane, 'id'>): Promise<readonly Shadow[]> {
     const rows = await link.query(`SELECT shadows FROM ${this.#table} WHERE lane_id = ${hashed(lane.id)}`);

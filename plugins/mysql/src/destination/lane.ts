@@ -14,12 +14,23 @@ export async function takeLane(control: Link, ddl: Link, checkpoints: Checkpoint
       throw new FencedError('Another runner has taken the lane.'); // Invariant 4
     }
     const settled = await settle(ddl, found);
-    const checkpoint = settled.generation < lane.generation ? undefined : settled.checkpoint;
-    const taken: LaneRow = { ...settled, fence: lane.fence, generation: lane.generation, checkpoint };
+    const known = lane.startOver === true ? await forgotten(control, checkpoints, lane, settled) : settled;
+    const checkpoint = known.generation < lane.generation ? undefined : known.checkpoint;
+    const taken: LaneRow = { ...known, fence: lane.fence, generation: lane.generation, checkpoint };
     await checkpoints.update(control, lane, taken);
     return taken;
   });
   return dropStale(control, ddl, checkpoints, lane, row);
+}
+
+/**
+ * What is left of the row when its generation starts over: the shadow tables of the lane and of its parts, as of no generation, so
+ * that nobody fills them again and `dropStale` drops them, now or after a crash. They are on the lane's own row, which is taken
+ * before any part makes a table of the same name.
+ */
+async function forgotten(control: Link, checkpoints: Checkpoints, lane: Lane, row: LaneRow): Promise<LaneRow> {
+  const all = [...row.shadows, ...(await checkpoints.forgetParts(control, lane))];
+  return { ...row, checkpoint: undefined, shadows: all.map((shadow) => ({ ...shadow, generation: -1 })) };
 }
 
 /** After the commit that forgot them: a crash in between leaves tables, never a checkpoint without its table. */

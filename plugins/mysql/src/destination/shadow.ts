@@ -49,10 +49,10 @@ export async function prepareShadow(
   const spec = { path: shadow.path, columns, key: target.key };
   const filling: Filling = { stream, target: path, columns, shadow, dirty: request.before?.dirty ?? false };
   if (existing === undefined) {
-    if (shadow.filled && lane.part === undefined) throw gone(shadow);
+    if (target.committed === true || (shadow.filled && lane.part === undefined)) throw gone(stream.id, shadow.path);
     return { filling, statements: await runAll(control, [createTable(spec, control.server)]) };
   }
-  const missing = extension(shadow, existing, columns, filling.dirty);
+  const missing = extension(shadow, existing, columns, filling.dirty || target.committed === true);
   if (missing === 'anew')
     return { filling, statements: await runAll(control, [dropTable(shadow.path), createTable(spec, control.server)]) };
   if (missing.length === 0) return { filling, statements: [] };
@@ -74,11 +74,12 @@ const current = ({ recorded, before, stream, lane }: ShadowRequest): Shadow | un
     .filter((shadow) => shadow.stream === stream.id && shadow.generation === lane.generation)
     .toSorted((a, b) => b.copy - a.copy)[0];
 
-const gone = (shadow: Shadow): LostPositionError =>
+/** Invariant 7: an empty table in its place would lack, in silence, every row that was committed before. */
+export const gone = (stream: string, path: readonly string[]): LostPositionError =>
   new LostPositionError(
-    'The half-filled table of the load is gone; the load must start over.',
-    shadow.path.join('.'),
-    'nothing',
+    `Rows of ${stream} were committed to ${path.join('.')} before, and that table is gone.`,
+    path.join('.'),
+    'no such table',
   );
 
 function extension(

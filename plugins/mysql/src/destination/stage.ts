@@ -4,6 +4,7 @@ import type { Link } from '../link.js';
 import { quoteName, quotePath } from '../quote.js';
 import { type ColumnSpec, addColumn, collation, columnSpecs, createTable } from './ddl.js';
 import { type Existing, inspect, mismatch, missingColumns } from './inspect.js';
+import { gone } from './shadow.js';
 import { type Stage, givenColumn, maskCount, noChanges, opColumn } from './publish.js';
 
 export interface StageRequest {
@@ -23,6 +24,7 @@ export async function prepareStage(request: StageRequest): Promise<{ stage: Stag
   const key = target.key;
   const columns = columnSpecs(stream, key, control.server);
   const existing = await inspect(control, path);
+  if (existing === undefined && target.committed === true) throw gone(stream.id, path);
   if (existing?.view === true)
     throw mismatch(
       stream.id,

@@ -1,14 +1,9 @@
 /** The table of checkpoints, in the destination's own schema: what a lane has committed, and who may commit next. */
-import { type Checkpoint, FencedError, type Lane, LostPositionError } from '@sluice/connector-sdk';
+import { type Checkpoint, FencedError, type Lane } from '@sluice/connector-sdk';
 import { ownPrefix, shadowPrefix } from '@sluice/sql';
 import type { Client } from 'pg';
 import { literal, quote } from '../names.js';
 import type { Destination } from './session.js';
-
-interface Row {
-  readonly checkpoint: string | null;
-  readonly shadows: string;
-}
 
 export class Checkpoints {
   readonly #client: Client;
@@ -21,41 +16,52 @@ export class Checkpoints {
     this.#table = quote(config.schema, `${ownPrefix}checkpoints`);
   }
 
-  /** Takes the lane and answers its last commit in this generation. */
+  /** Takes the lane and answers its last commit in this generation, or forgets it. */
   async resume(lane: Lane): Promise<Checkpoint | undefined> {
     await this.#make();
-    const result = await this.#client.query<Row>(
+    const result = await this.#client.query<{ checkpoint: string | null }>(
       `INSERT INTO ${this.#table} AS c (lane, part, fence, generation) VALUES ($1, $2, $3, $4)
        ON CONFLICT (lane, part) DO UPDATE SET fence = excluded.fence, generation = excluded.generation, updated_at = now(),
-         checkpoint = CASE WHEN c.generation = excluded.generation THEN c.checkpoint END,
-         shadows = CASE WHEN c.generation = excluded.generation THEN c.shadows ELSE '{}' END
+         checkpoint = CASE WHEN c.generation = excluded.generation THEN c.checkpoint END
        WHERE c.fence <= excluded.fence AND c.generation <= excluded.generation
-       RETURNING checkpoint::text, to_json(shadows)::text AS shadows`,
+       RETURNING checkpoint::text`,
       [lane.id, lane.part ?? '', lane.fence.toString(), lane.generation],
     );
     const row = result.rows[0];
     if (!row) throw fenced(lane); // Invariant 4
+    if (lane.startOver === true) return await this.#startOver(lane);
     await this.#dropShadows(lane.id, (generation) => generation < lane.generation);
-    await this.#requireShadows(JSON.parse(row.shadows) as string[]);
     return row.checkpoint === null ? undefined : (JSON.parse(row.checkpoint) as Checkpoint);
   }
 
-  /** Stores the checkpoint within the open transaction. Throws FencedError when another has taken the lane. */
-  async save(lane: Lane, checkpoint: Checkpoint, shadows: readonly string[]): Promise<void> {
-    const result = await this.#client.query(
-      `UPDATE ${this.#table} SET checkpoint = $5, shadows = $6, updated_at = now()
-       WHERE lane = $1 AND part = $2 AND fence = $3 AND generation = $4`,
-      [lane.id, lane.part ?? '', lane.fence.toString(), lane.generation, JSON.stringify(checkpoint), shadows],
-    );
-    if (result.rowCount !== 1) throw fenced(lane); // Invariant 4
+  /** In one transaction: nobody finds a checkpoint without its shadow table, or rows in that table that no checkpoint covers. */
+  async #startOver(lane: Lane): Promise<undefined> {
+    await this.#client.query('BEGIN');
+    try {
+      // Parts too: whoever still writes to one must not commit what is forgotten here. (Invariant 4)
+      const taken = await this.#client.query(
+        `UPDATE ${this.#table} SET checkpoint = NULL, fence = $2, generation = $3, updated_at = now()
+         WHERE lane = $1 AND fence <= $2 AND generation <= $3`,
+        [lane.id, lane.fence.toString(), lane.generation],
+      );
+      const all = await this.#client.query(`SELECT FROM ${this.#table} WHERE lane = $1`, [lane.id]);
+      if (taken.rowCount !== all.rowCount) throw fenced(lane);
+      await this.#dropShadows(lane.id, () => true);
+      await this.#client.query('COMMIT');
+    } catch (error) {
+      await this.#client.query('ROLLBACK').catch(() => undefined); // the error in hand says more
+      throw error;
+    }
   }
 
-  /** The shadow table is the target now: no part of the lane may look for it any more. */
-  async forgetShadow(lane: Lane, shadow: string): Promise<void> {
-    await this.#client.query(
-      `UPDATE ${this.#table} SET shadows = array_remove(shadows, $2) WHERE lane = $1 AND $2 = ANY(shadows)`,
-      [lane.id, shadow],
+  /** Stores the checkpoint within the open transaction. Throws FencedError when another has taken the lane. */
+  async save(lane: Lane, checkpoint: Checkpoint): Promise<void> {
+    const result = await this.#client.query(
+      `UPDATE ${this.#table} SET checkpoint = $5, updated_at = now()
+       WHERE lane = $1 AND part = $2 AND fence = $3 AND generation = $4`,
+      [lane.id, lane.part ?? '', lane.fence.toString(), lane.generation, JSON.stringify(checkpoint)],
     );
+    if (result.rowCount !== 1) throw fenced(lane); // Invariant 4
   }
 
   async drop({ id }: Pick<Lane, 'id'>): Promise<void> {
@@ -80,7 +86,7 @@ export class Checkpoints {
       await this.#client.query(
         `CREATE TABLE IF NOT EXISTS ${this.#table} (
            lane text NOT NULL, part text NOT NULL, fence numeric NOT NULL, generation bigint NOT NULL,
-           checkpoint json, shadows text[] NOT NULL DEFAULT '{}', updated_at timestamptz NOT NULL DEFAULT now(),
+           checkpoint json, updated_at timestamptz NOT NULL DEFAULT now(),
            PRIMARY KEY (lane, part))`,
       );
       await this.#client.query('COMMIT');
@@ -103,19 +109,6 @@ export class Checkpoints {
         await this.#client.query(`SET lock_timeout = '10s'; DROP TABLE IF EXISTS ${quote(schema, name)}`);
     }
     if (found.rows.length > 0) await this.#client.query('SET lock_timeout = 0');
-  }
-
-  /** Invariant 7: going on into an empty table would lose, in silence, every row that was committed before. */
-  async #requireShadows(names: readonly string[]): Promise<void> {
-    if (names.length === 0) return;
-    const found = await this.#client.query<{ name: string }>(
-      `SELECT relname::text AS name FROM pg_class WHERE relkind = 'r' AND relname = ANY($1::text[])`,
-      [names],
-    );
-    const missing = names.filter((name) => !found.rows.some((row) => row.name === name));
-    if (missing.length === 0) return;
-    const message = 'The table with the rows that this load has committed so far was dropped by someone else.';
-    throw new LostPositionError(message, missing.join(', '), 'no such table', { fix: 'Start the load over.' });
   }
 }
 

@@ -1,5 +1,14 @@
 /** `prepare`: the target, or the shadow table that will become it, in the shape of the stream. */
-import { type Column, ConfigError, DataError, type Lane, type Stream, type Target, codes } from '@sluice/connector-sdk';
+import {
+  type Column,
+  ConfigError,
+  DataError,
+  type Lane,
+  LostPositionError,
+  type Stream,
+  type Target,
+  codes,
+} from '@sluice/connector-sdk';
 import { ownPrefix, shadowName } from '@sluice/sql';
 import type { Client } from 'pg';
 import { literal, quote } from '../names.js';
@@ -116,6 +125,7 @@ async function prepareShadow(destination: Destination, plan: Plan): Promise<Made
   await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [stage]);
   try {
     const found = await targetTable(client, [path[0], name]);
+    if (!found) refuseGone(plan, [path[0], name]);
     const statements = found
       ? additions(plan, found, stage)
       : [
@@ -128,6 +138,14 @@ async function prepareShadow(destination: Destination, plan: Plan): Promise<Made
   }
 }
 
+/** Invariant 7: an empty table in its place would lack, in silence, every row that was committed before. */
+function refuseGone({ stream, target: { committed, mode } }: Plan, path: readonly [string, string]): void {
+  if (committed !== true) return;
+  const what = mode === 'replace' ? 'the table that its load was filling' : `its target ${quote(...path)}`;
+  const message = `Rows of ${stream.id} were committed before, and ${what} was dropped by someone else.`;
+  throw new LostPositionError(message, quote(...path), 'no such table');
+}
+
 let stages = 0;
 
 async function prepareTarget(
@@ -138,6 +156,7 @@ async function prepareTarget(
 ): Promise<Made> {
   const { stream, target, path, columns } = plan;
   const found = await targetTable(client, path);
+  if (!found) refuseGone(plan, path);
   const changes = found
     ? [...additions(plan, found, quote(...path)), ...uniqueIndex(plan, found)]
     : [createTarget(plan)];

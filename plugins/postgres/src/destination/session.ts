@@ -143,17 +143,13 @@ class Session implements DestinationSession {
       await this.#loader.finish();
       await this.#begin();
       const swapped = complete === undefined ? undefined : this.#prepared.get(complete);
-      const shadows = [...this.#prepared.values()].filter((p) => p.shadow && p !== swapped).map((p) => p.shadow!.name);
-      await this.#checkpoints.save(lane, checkpoint, shadows); // Invariant 4: first, so that a stale lane writes nothing
+      await this.#checkpoints.save(lane, checkpoint); // Invariant 4: first, so that a stale lane writes nothing
       for (const prepared of this.#prepared.values()) {
         current = prepared.stream.id;
         await publish(this.#destination.connection.client, prepared);
         await publishChanges(this.#destination.connection.client, prepared);
       }
-      if (swapped?.shadow) {
-        await swap(this.#destination, swapped); // Invariant 5
-        await this.#checkpoints.forgetShadow(lane, swapped.shadow.name);
-      }
+      if (swapped?.shadow) await swap(this.#destination, swapped); // Invariant 5
       await this.#destination.connection.client.query('COMMIT'); // Invariant 1
       this.#inTransaction = false;
       for (const prepared of this.#prepared.values()) Object.assign(prepared, { staged: 0, pending: [] });

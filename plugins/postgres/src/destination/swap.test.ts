@@ -324,9 +324,39 @@ test('a shadow that someone dropped is a lost position, not a load with a hole (
   });
   await db.query(`DROP TABLE ${name}`);
   await withDestination(db.destination, async (session) => {
-    await expect(session.resume(lane('holed', { fence: 2n }))).rejects.toMatchObject({ class: 'lost-position' });
+    expect(await session.resume(lane('holed', { fence: 2n }))).toEqual(at(1));
+    await expect(
+      session.prepare(pairs, { ...target(['holed'], 'replace', ['id']), committed: true }),
+    ).rejects.toMatchObject({ class: 'lost-position', asked: expect.stringContaining('_sluice_shadow_') });
+    expect(await shadows('holed')).toEqual([]);
     expect(await session.resume(lane('holed', { fence: 2n, generation: 2 }))).toBeUndefined();
   });
+});
+
+test('a lane is started over as one: while its shadow is in use, its commit is still there (Invariant 1)', async () => {
+  const replaceIt = target(['anew'], 'replace', ['id']);
+  await withDestination(db.destination, async (session) => {
+    await session.resume(lane('anew'));
+    await session.prepare(pairs, replaceIt);
+    await session.write(rows([[1, 'in vain']]));
+    await session.commit(at(1));
+    const stale = await openDestination(db.destination, testContext());
+    await stale.resume(lane('anew', { part: '0' }));
+    await stale.prepare(pairs, { ...replaceIt, committed: true });
+    await stale.write(rows([[2, 'in vain']]));
+    const over = lane('anew', { fence: 2n, startOver: true });
+    await expect(session.resume(over)).rejects.toMatchObject({ class: 'transient', code: 'lock-conflict' });
+    expect(await session.resume(lane('anew', { fence: 2n }))).toEqual(at(1));
+    const late = stale.commit(at(2)).catch((error: unknown) => error);
+    expect(await late).toBeUndefined(); // nothing was forgotten yet, so neither was its fence
+    await stale[Symbol.asyncDispose]();
+    expect(await session.resume(over)).toBeUndefined();
+    expect(await shadows('anew')).toEqual([]);
+    await session.prepare(pairs, replaceIt);
+    await session.write(rows([[3, 'at last']]));
+    await session.commit(at(1), 's');
+  });
+  expect(await contents(db, 'anew')).toEqual(['{"id":"3","v":"at last"}']);
 });
 
 test('parts of one lane fill one shadow table side by side; one of them swaps, and all start anew', async () => {

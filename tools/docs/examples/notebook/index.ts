@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { ConfigError, DataError, FencedError, codes, defineDestination } from '@sluice/connector-sdk';
+import {
+  ConfigError,
+  DataError,
+  FencedError,
+  LostPositionError,
+  codes,
+  defineDestination,
+} from '@sluice/connector-sdk';
 import type {
   Checkpoint,
   Column,
@@ -49,10 +56,13 @@ class NotebookSession implements DestinationSession {
     refuseStale(known, lane);
     this.#lane = lane;
     this.#staged = [];
-    const checkpoint = known?.generation === lane.generation ? known.checkpoint : undefined;
+    const goesOn = known?.generation === lane.generation && !lane.startOver;
+    const checkpoint = goesOn ? known.checkpoint : undefined;
+    if (lane.startOver) forgetParts(notebook, lane);
     notebook.lanes.set(keyOf(lane), stateOf(lane, checkpoint));
     for (const [key, shadow] of notebook.shadows) {
-      if (shadow.lane === lane.id && shadow.generation < lane.generation) notebook.shadows.delete(key);
+      const old = shadow.generation < lane.generation || lane.startOver;
+      if (shadow.lane === lane.id && old) notebook.shadows.delete(key);
     }
     save(this.path, notebook);
     return checkpoint;
@@ -64,6 +74,10 @@ class NotebookSession implements DestinationSession {
     this.#prepared.set(stream.id, { stream, target });
     const notebook = load(this.path);
     const table = this.#table(notebook, stream.id);
+    if (!table && target.committed) {
+      // Invariant 7: an empty table in its place would lack the rows that the lane goes on behind.
+      throw new LostPositionError(`the rows of '${stream.id}' are gone`, nameOf(target), 'no such table');
+    }
     this.#put(notebook, stream.id, table ? evolved(table, stream) : { columns: stream.columns, rows: [] });
     save(this.path, notebook);
     return table ? [] : [`make ${nameOf(target)}`];
@@ -129,6 +143,12 @@ class NotebookSession implements DestinationSession {
 
 function refuseStale(known: LaneState | undefined, lane: Lane): void {
   if (known && known.fence > lane.fence) throw new FencedError('another runner has the lane');
+}
+/** Parts take the lane's fence: whoever still writes to one must not commit what was forgotten. (Invariant 4) */
+function forgetParts(notebook: Notebook, lane: Lane): void {
+  const parts = [...notebook.lanes].filter(([, { id }]) => id === lane.id);
+  for (const [, known] of parts) refuseStale(known, lane);
+  for (const [key] of parts) notebook.lanes.set(key, stateOf(lane, undefined));
 }
 const stateOf = ({ id, fence, generation }: Lane, checkpoint: Checkpoint | undefined): LaneState => ({
   id,

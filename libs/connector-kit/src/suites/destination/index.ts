@@ -7,6 +7,7 @@ import { modeCases } from './modes.js';
 import { endCases } from './reconnect.js';
 import { replaceCases } from './replace.js';
 import { schemaCases } from './schema.js';
+import { startOverCases } from './start-over.js';
 import { typeCases } from './types.js';
 
 /** Every case of a destination, by what it claims. */
@@ -16,6 +17,7 @@ export const destinationCases = (lab: DestinationLab): Case[] => [
   ...modeCases(lab),
   ...commitCases(lab),
   ...replaceCases(lab),
+  ...startOverCases(lab),
   ...schemaCases(lab),
   ...changeCases(lab),
   ...typeCases(lab),
