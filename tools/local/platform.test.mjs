@@ -25,6 +25,7 @@ import { withPostgres, postgresUrl } from './postgres-client.mjs';
 import { binDirectory } from './paths.mjs';
 import { startServers } from './servers.mjs';
 import { startMark } from './process-identity.mjs';
+import './testing/end-with-signal.mjs';
 import { waitFor } from './waiting.mjs';
 
 const standIn = fileURLToPath(new URL('./testing/stand-in-app.cjs', import.meta.url));
