@@ -155,14 +155,9 @@ const settleAll = async (work) => {
 const choosePorts = async (dataDir, gateway) => {
   const file = join(dataDir, 'ports.json');
   const kept = keptPorts(file);
-  const ports = {
-    nats: await stablePort(kept.nats),
-    postgres: await stablePort(kept.postgres),
-    catalog: await stablePort(kept.catalog),
-    scheduler: await stablePort(kept.scheduler),
-    runner: await stablePort(kept.runner),
-    gateway: gateway || (await stablePort(kept.gateway)),
-  };
+  const ports = { nats: 0, postgres: 0, catalog: 0, scheduler: 0, runner: 0, gateway };
+  for (const [name, chosen] of /** @type {[keyof typeof ports, number][]} */ (Object.entries(ports)))
+    if (!chosen) ports[name] = await stablePort(kept[name], Object.values(ports));
   writePrivate(file, `${JSON.stringify(ports)}\n`);
   return ports;
 };
