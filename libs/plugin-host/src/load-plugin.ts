@@ -1,6 +1,6 @@
 import { ConfigError, codes } from '@sluice/connector-sdk';
 import type { DestinationPlugin, SourcePlugin } from '@sluice/connector-sdk';
-import { type Found, contractVersion } from './found.js';
+import { type Found, type Refusal, contractVersion } from './found.js';
 import { importEntry } from './import-entry.js';
 import { isObject } from './package-folders.js';
 
@@ -19,8 +19,12 @@ export async function loadPlugin(found: Found): Promise<readonly Plugin[]> {
   return plugins as Plugin[];
 }
 
-const refused = (found: Found, reason: string, cause?: unknown): ConfigError =>
-  new ConfigError(`plugin package '${found.package}' is refused: ${reason}`, {
+/** The sentence that names a refused package and says why. */
+export const sayRefusal = ({ package: name, reason }: Pick<Refusal, 'package' | 'reason'>): string =>
+  `plugin package '${name}' is refused: ${reason}`;
+
+const refused = ({ package: name }: Found, reason: string, cause?: unknown): ConfigError =>
+  new ConfigError(sayRefusal({ package: name, reason }), {
     code: codes.pluginRefused,
     ...(cause === undefined ? {} : { cause }),
   });
