@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { ConfigError, codes } from '@sluice/connector-sdk';
 import type { DestinationPlugin, SourcePlugin } from '@sluice/connector-sdk';
 import { type Found, type Refusal, contractVersion } from './found.js';
@@ -19,9 +20,9 @@ export async function loadPlugin(found: Found): Promise<readonly Plugin[]> {
   return plugins as Plugin[];
 }
 
-/** The sentence that names a refused package and says why. */
+/** The sentence that names a refused package, or a folder that holds none, and says why. */
 export const sayRefusal = ({ package: name, reason }: Pick<Refusal, 'package' | 'reason'>): string =>
-  `plugin package '${name}' is refused: ${reason}`;
+  isAbsolute(name) ? `no plugins from '${name}': ${reason}` : `plugin package '${name}' is refused: ${reason}`;
 
 const refused = ({ package: name }: Found, reason: string, cause?: unknown): ConfigError =>
   new ConfigError(sayRefusal({ package: name, reason }), {

@@ -90,6 +90,7 @@ test('a name that nobody has: the error lists who is there, and who was refused 
   folder.package('c', { name: 'c', sluice: key }, 'throw new Error("no libpq")');
   await expect(open().source('oracle')).rejects.toMatchObject({
     code: 'no-such-connector',
+    fix: 'use one of: demo',
     message:
       'no source plugin is called "oracle"; installed: demo' +
       "; plugin package 'b' is refused: it is written for contract 2; this host speaks 1" +

@@ -106,7 +106,8 @@ class Shelf {
     const known = [...new Set(names)].sort().join(', ');
     const refused = refusals.map((one) => `; ${sayRefusal(one)}`).join('');
     const message = `no ${kind} plugin is called ${JSON.stringify(name)}; installed: ${known || 'none'}${refused}`;
-    return new ConfigError(message, { code: codes.noSuchConnector });
+    const fix = known ? `use one of: ${known}` : `install a ${kind} plugin`;
+    return new ConfigError(message, { code: codes.noSuchConnector, fix });
   }
 }
 

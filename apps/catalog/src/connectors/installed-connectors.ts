@@ -1,4 +1,5 @@
 /** Connectors out of the plugins that are installed under some folders. */
+import { isAbsolute } from 'node:path';
 import { codes, isSluiceError, type DestinationPlugin, type SourcePlugin } from '@sluice/connector-sdk';
 import type { ConnectorView, JsonObject } from '@sluice/messages';
 import {
@@ -13,14 +14,25 @@ import {
 } from '@sluice/plugin-host';
 import { unknownConnector, type Connector, type Connectors, type Role } from './connectors.js';
 
-/** Looks through the folders once; plugins are imported when they are first asked for, all of them for a list. */
-export function installedConnectors(roots: readonly string[]): Connectors {
+/**
+ * Looks through the folders once; plugins are imported when they are first asked for, all of them for a list. `said` hears once
+ * of each package and folder that cannot be used; `refused` is for tenants, who need not know this machine's folders.
+ */
+export function installedConnectors(
+  roots: readonly string[],
+  said: (sentence: string) => void = () => undefined,
+): Connectors {
   const registry = openRegistry({ roots });
   const known = new Map<string, Promise<Connector>>();
   let listing: ReturnType<Registry['list']> | undefined;
-  const all = (): ReturnType<Registry['list']> => (listing ??= registry.list());
+  const all = (): ReturnType<Registry['list']> =>
+    (listing ??= registry.list().then((answer) => {
+      for (const refusal of answer.refusals) said(sayRefusal(refusal));
+      return answer;
+    }));
   const list = async (): Promise<readonly ConnectorView[]> => (await all()).plugins.map(viewOf);
-  const refused = async (): Promise<readonly string[]> => (await all()).refusals.map(sayRefusal);
+  const refused = async (): Promise<readonly string[]> =>
+    (await all()).refusals.filter((one) => !isAbsolute(one.package)).map(sayRefusal);
   return {
     list,
     refused,
