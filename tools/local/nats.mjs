@@ -65,7 +65,7 @@ export const prepareNats = async (options) => {
  * @param {string} url @param {() => import('./child.mjs').Exit | undefined} exit @param {string} logFile
  * @param {number} [timeoutMs]
  */
-export const natsReady = (url, exit, logFile, timeoutMs = 20_000) => {
+export const natsReady = (url, exit, logFile, timeoutMs = 60_000) => {
   const { hostname, port, username, password } = new URL(url);
   const require = createRequire(join(root, 'package.json'));
   const { connect } = /** @type {typeof import('@nats-io/transport-node')} */ (require('@nats-io/transport-node'));

@@ -76,7 +76,7 @@ const startApp = async ({ stack, logDir, say }, name, settings) => {
     supervisor.exit ? `it ended (${describeExit(supervisor.exit)}):\n${tailOf(logFile)}` : undefined;
   const probe = async () =>
     (await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) })).ok ? true : undefined;
-  await waitFor(probe, { timeoutMs: 60_000, what: `${name} (log: ${logFile})`, failed });
+  await waitFor(probe, { timeoutMs: 120_000, what: `${name} (log: ${logFile})`, failed });
 };
 
 /** What the catalog wrote at its first start. @param {string} file @returns {{ tenantId: string, apiKey: string }} */

@@ -97,7 +97,7 @@ test('starts everything, finds its data again, keeps its secrets private', async
     const old = runner?.pid ?? -1;
     process.kill(old, 'SIGKILL');
     const next = await waitFor(() => (runner?.pid && runner.pid !== old ? runner.pid : undefined), {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       what: 'a new runner',
     });
     assert.notEqual(next, old);

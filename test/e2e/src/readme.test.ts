@@ -76,7 +76,7 @@ describe('a sync over REST', () => {
       ['1', 'Zoë'],
       ['2', null],
     ]);
-  });
+  }, 120_000);
 
   test('a request that is refused shows why, and ends there: here a second time with the same names', async () => {
     const { code, out, err } = await bash(connectedTo(walk, 'db.example.com', shop), folder);
@@ -101,7 +101,7 @@ test('npm run demo -- --exit', async () => {
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }
-});
+}, 300_000);
 
 test.each(['npm test', 'npm start', 'npm run demo', 'npm run generate'])('%s -- --help', async (command) => {
   const { code, out } = await bash(`${command} --silent -- --help`, root);
