@@ -19,7 +19,7 @@ const readme = readFileSync(join(repository, 'libs/connector-sdk/README.md'), 'u
 /** Paths within a package, with their text: `package.json` and its like at the root, code in `src`. */
 const blocksOf = (name: string): Map<string, string> =>
   new Map(
-    [...readme.matchAll(/<!-- sluice:file (\w+)\/(\S+) -->\n\n```\w+\n([^]*?)\n```\n/g)]
+    [...readme.matchAll(/<!-- sluice:file (\w+)\/(\S+) -->\n\n(?:<!-- prettier-ignore -->\n)?```\w+\n([^]*?)\n```\n/g)]
       .filter(([, owner]) => owner === name)
       .map(([, , file = '', text = '']) => [file.endsWith('.ts') ? `src/${file}` : file, `${text}\n`]),
   );
@@ -54,7 +54,7 @@ beforeAll(async () => {
   ]);
   const packages = ['./libs/connector-sdk', './libs/connector-kit'];
   await run(repository, 'npm', ['pack', ...packages, '--pack-destination', folder, '--offline', '--ignore-scripts']);
-}, 180_000);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A package from the README's blocks, installed as npm would: ours from their archives, others from this workspace. */
@@ -119,7 +119,7 @@ test('the source of the README is a whole package', async () => {
   expect(await found(at)).toEqual([['source acme'], []]);
   const strictest = ['--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--noImplicitOverride'];
   await run(at, join(at, 'node_modules/.bin/tsc'), ['--noEmit', ...strictest]);
-}, 180_000);
+}, 300_000);
 
 test('so is its destination', async () => {
   const files = blocksOf('notebook');
@@ -136,4 +136,4 @@ test('so is its destination', async () => {
   expect(await run(at, 'npm', ['test'])).toMatch(/conformance of destination notebook: [1-9]\d+ passed, 0 failed/);
   expect(await found(at)).toEqual([['destination notebook'], []]);
   expect(existsSync(join(at, 'node_modules/tslib'))).toBe(false);
-}, 180_000);
+}, 300_000);
