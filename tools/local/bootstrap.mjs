@@ -1,9 +1,9 @@
 // @ts-check
 /** Makes a fresh checkout runnable: Node's version, the packages of the lock file, the build. Quick when nothing changed. */
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './paths.mjs';
+import { runProgram } from './run-program.mjs';
 import { UserError, elapsed, say } from './say.mjs';
 
 const oldest = [20, 19];
@@ -43,22 +43,13 @@ const packagesAreInstalled = () => {
 
 /**
  * Runs a program of ours; its output is shown only when it fails.
- * @param {string} what @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env]
+ * @param {string} what @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env @param {AbortSignal} [signal]
  */
-const runQuietly = async (what, command, args, env = {}) => {
+const runQuietly = async (what, command, args, env, signal) => {
   const since = performance.now();
   say(`${what} ...`);
-  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  /** @type {Buffer[]} */
-  const output = [];
-  child.stdout.on('data', (chunk) => output.push(chunk));
-  child.stderr.on('data', (chunk) => output.push(chunk));
-  const code = await new Promise((done, fail) => {
-    child.once('error', fail);
-    child.once('close', done);
-  });
-  if (code !== 0)
-    throw new UserError(`${Buffer.concat(output).toString('utf8')}\n${what}: failed with exit code ${code}`);
+  const { code, output } = await runProgram(command, args, { cwd: root, env: { ...process.env, ...env }, signal });
+  if (code !== 0) throw new UserError(`${output}\n${what}: failed with exit code ${code}`);
   say(`${what}: done in ${elapsed(since)}`);
 };
 
@@ -68,28 +59,30 @@ export const nxEnvironment = { NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_TUI: 
 /** What the platform is made of; plugins are found by their tag. */
 const platformProjects = 'catalog,scheduler,runner,gateway,tag:layer:plugin';
 
-export const installPackages = async () => {
+/** @param {AbortSignal} [signal] */
+export const installPackages = async (signal) => {
   if (packagesAreInstalled()) return;
-  await runQuietly('installing packages (npm ci)', 'npm', ['ci', '--no-audit', '--no-fund', '--include=dev'], {
-    NODE_ENV: 'development',
-  });
+  const args = ['ci', '--no-audit', '--no-fund', '--include=dev'];
+  await runQuietly('installing packages (npm ci)', 'npm', args, { NODE_ENV: 'development' }, signal);
 };
 
-/** @param {string} [projects] an Nx project list; default: all */
-export const build = (projects) =>
+/** @param {string} [projects] an Nx project list; default: all @param {AbortSignal} [signal] */
+export const build = (projects, signal) =>
   runQuietly(
     projects ? `building ${projects === platformProjects ? 'the platform' : projects}` : 'building everything',
     join(root, 'node_modules/.bin/nx'),
     ['run-many', '-t', 'build', '--output-style=static', ...(projects ? ['-p', projects] : [])],
     nxEnvironment,
+    signal,
   );
 
 /**
- * @param {{ projects?: string | 'platform' | 'all' | 'none' }} [options] what to build; default: the platform
+ * @param {{ projects?: string | 'platform' | 'all' | 'none', signal?: AbortSignal }} [options] what to build; default: the
+ *   platform. `signal` stops it: it then rejects.
  */
-export const bootstrap = async ({ projects = 'platform' } = {}) => {
+export const bootstrap = async ({ projects = 'platform', signal } = {}) => {
   checkNode();
-  await installPackages();
+  await installPackages(signal);
   if (projects !== 'none')
-    await build(projects === 'all' ? undefined : projects === 'platform' ? platformProjects : projects);
+    await build(projects === 'all' ? undefined : projects === 'platform' ? platformProjects : projects, signal);
 };

@@ -6,6 +6,12 @@ import { createInterface } from 'node:readline';
 import { killGroup, signalTree } from './process-identity.mjs';
 import { within } from './waiting.mjs';
 
+/** Whichever way this process ends by itself, no child outlives it. @type {Set<number>} */
+const living = new Set();
+process.on('exit', () => {
+  for (const pid of living) signalTree(pid, 'SIGKILL');
+});
+
 /**
  * @typedef {object} ChildSpec
  * @property {string} name
@@ -59,7 +65,11 @@ export const startChild = (spec) => {
     }),
     stop: () => stopChild(running, spec),
   };
-  void running.exited.then((exit) => (running.exit = exit));
+  if (running.pid > 0) living.add(running.pid);
+  void running.exited.then((exit) => {
+    running.exit = exit;
+    living.delete(running.pid);
+  });
   return running;
 };
 

@@ -3,13 +3,10 @@
  * Fetches Debian packages and unpacks them into a private folder: nothing is installed, no maintainer script runs, root is not
  * needed, and the system's own apt state is not touched. apt verifies the archive's signature and every checksum.
  */
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { debianArchive, sourceLine, systemSources } from './apt-sources.mjs';
-
-const run = promisify(execFile);
+import { outputOf } from './run-program.mjs';
 
 const keyrings = ['/usr/share/keyrings/debian-archive-keyring.gpg', '/usr/share/keyrings/debian-archive-keyring.pgp'];
 
@@ -19,6 +16,7 @@ const keyrings = ['/usr/share/keyrings/debian-archive-keyring.gpg', '/usr/share/
  * @property {string[]} packages
  * @property {string} [suite] another release's suite, such as `trixie`; default: the system's own suites
  * @property {boolean} [dependencies] with whatever they need that the system lacks
+ * @property {AbortSignal | undefined} [signal] gives up and leaves nothing
  */
 
 /** apt's own settings (proxies, mirrors, credentials) stay in force; only its state moves. @param {string} apt @param {string | undefined} suite */
@@ -51,10 +49,10 @@ const writeAptRoot = (apt, suite) => {
   writeFileSync(join(apt, 'apt.conf'), `${settings.join('\n')}\n`);
 };
 
-/** What an installation would add, by apt's own resolver and the system's list of installed packages. @param {string[]} packages @param {NodeJS.ProcessEnv} env */
-const withDependencies = async (packages, env) => {
+/** What an installation would add, by apt's own resolver and the system's list of installed packages. @param {string[]} packages @param {import('./run-program.mjs').ProgramOptions} how */
+const withDependencies = async (packages, how) => {
   const args = ['install', '--simulate', '--no-install-recommends', '-o', 'Debug::NoLocking=1', ...packages];
-  const { stdout } = await run('apt-get', args, { env, maxBuffer: 1 << 26 });
+  const stdout = await outputOf('apt-get', args, how);
   return [...new Set([...[...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? ''), ...packages])];
 };
 
@@ -62,7 +60,7 @@ const withDependencies = async (packages, env) => {
  * @param {PackageRequest} request
  * @returns {Promise<string>} the folder; it holds `usr/`, `lib/`, ... of all packages
  */
-export const unpackDebianPackages = async ({ folder, packages, suite, dependencies = false }) => {
+export const unpackDebianPackages = async ({ folder, packages, suite, dependencies = false, signal }) => {
   if (existsSync(folder)) return folder;
   const apt = `${folder}.apt-${process.pid}`;
   const next = `${folder}.new-${process.pid}`;
@@ -70,11 +68,11 @@ export const unpackDebianPackages = async ({ folder, packages, suite, dependenci
     writeAptRoot(apt, suite);
     mkdirSync(next, { recursive: true, mode: 0o755 });
     const env = { ...process.env, APT_CONFIG: join(apt, 'apt.conf'), LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
-    await run('apt-get', ['update', '-q'], { env, maxBuffer: 1 << 26 });
-    const all = dependencies ? await withDependencies(packages, env) : packages;
-    await run('apt-get', ['download', '-q', ...all], { env, cwd: join(apt, 'archives'), maxBuffer: 1 << 26 });
+    await outputOf('apt-get', ['update', '-q'], { env, signal });
+    const all = dependencies ? await withDependencies(packages, { env, signal }) : packages;
+    await outputOf('apt-get', ['download', '-q', ...all], { env, cwd: join(apt, 'archives'), signal });
     for (const name of readdirSync(join(apt, 'archives'))) {
-      if (name.endsWith('.deb')) await run('dpkg-deb', ['-x', join(apt, 'archives', name), next]);
+      if (name.endsWith('.deb')) await outputOf('dpkg-deb', ['-x', join(apt, 'archives', name), next], { signal });
     }
     renameSync(next, folder);
     return folder;

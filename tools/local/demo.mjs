@@ -1,12 +1,20 @@
 // @ts-check
 /** `npm run demo`: the platform and the main job on real data; then it stays up (`-- --exit`, or CI: it ends). */
 import { join } from 'node:path';
-import { bootstrap } from './bootstrap.mjs';
+import { commandLine } from './command-line.mjs';
 import { runMainJob } from './demo/main-job.mjs';
-import { startPlatform } from './platform.mjs';
 import { elapsed, runMain, say } from './say.mjs';
-import { announce, stayUntil } from './start.mjs';
+import { announce, launch, stopPlatform } from './start.mjs';
 import { onStopSignal } from './stop-signals.mjs';
+
+const usage = `
+usage: npm run demo [-- --exit]
+
+Starts Sluice as npm start does, loads the cities of the world into one PostgreSQL database, syncs them to another over
+the REST API, compares every value, and stays up until Ctrl-C.
+
+  --exit   stop when the comparison is done; so it is when CI is set
+`;
 
 /** @param {import('./platform.mjs').Platform} platform @param {string} connectionId */
 const hints = ({ url, dataDir }, connectionId) => {
@@ -23,28 +31,27 @@ const hints = ({ url, dataDir }, connectionId) => {
 };
 
 await runMain(async () => {
-  const leave = process.argv.includes('--exit') || Boolean(process.env.CI);
+  const leave = commandLine(usage, { exit: { type: 'boolean' } }).exit || Boolean(process.env.CI);
   const { signal, abort } = onStopSignal();
   const since = performance.now();
-  await bootstrap();
-  if (abort.aborted) return;
-  const platform = await startPlatform({ signal: abort }).catch((error) => {
-    if (!abort.aborted) throw error;
-  });
-  if (!platform) return say('stopped while starting');
+  const platform = await launch(abort);
+  if (!platform) return;
   say(`the platform is ready after ${elapsed(since)}: ${platform.url}`);
-  abort.addEventListener('abort', () => void platform.stop(), { once: true });
-  try {
-    const { connectionId } = await runMainJob(platform, say);
-    say(`demo done in ${elapsed(since)}`);
-    hints(platform, connectionId);
-    if (!leave) {
-      announce(platform);
-      await stayUntil(platform, signal);
-    }
-  } catch (error) {
-    if (!abort.aborted) throw error;
-  } finally {
+  const job = runMainJob(platform, say);
+  const done = await Promise.race([job, signal]).catch(async (error) => {
     await platform.stop();
+    throw error;
+  });
+  if (typeof done === 'string') {
+    job.catch(() => undefined); // the stop takes its platform away
+    return stopPlatform(platform, done);
   }
+  say(`demo done in ${elapsed(since)}`);
+  if (leave) {
+    await stopPlatform(platform);
+    return say(`The data stays in ${platform.dataDir}; npm start finds it again.`);
+  }
+  hints(platform, done.connectionId);
+  announce(platform);
+  await stopPlatform(platform, await signal);
 });

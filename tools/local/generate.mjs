@@ -1,6 +1,19 @@
 // @ts-check
 /** `npm run generate`: writes the documents that are made from code; `-- --check` only says whether they are up to date. */
+import { commandLine } from './command-line.mjs';
 import { runAfterBuild } from './run-after-build.mjs';
 import { runMain } from './say.mjs';
 
-await runMain(() => runAfterBuild('docs', 'tools/docs/dist/main.js', process.argv.slice(2)));
+const usage = `
+usage: npm run generate [-- --check]
+
+Writes the documents that are made from code: docs/errors.md, docs/configuration.md, the code in the README of
+connector-sdk, and the option tables of the plugins' READMEs.
+
+  --check   write nothing; name what is out of date, with exit code 1
+`;
+
+await runMain(() => {
+  const { check } = commandLine(usage, { check: { type: 'boolean' } });
+  return runAfterBuild('docs', 'tools/docs/dist/main.js', check ? ['--check'] : []);
+});

@@ -68,18 +68,19 @@ const unpacked = (folder) => {
 
 /**
  * PATH, else what was fetched before, else Debian's packages of the running release, unpacked.
- * @param {string} binDir @param {import('./say.mjs').Say} say
+ * @param {string} binDir @param {import('./say.mjs').Say} say @param {AbortSignal} [signal] gives up
  * @returns {Promise<MariadbBinary>}
  */
-export const mariadbBinary = async (binDir, say) => {
+export const mariadbBinary = async (binDir, say, signal) => {
   const folder = join(binDir, 'mariadb-debian');
   const here = fromPath() ?? unpacked(folder);
   if (here) return here;
   mkdirSync(binDir, { recursive: true, mode: 0o755 });
   say('fetching MariaDB: the Debian packages');
   try {
-    await unpackDebianPackages({ folder, packages: ['mariadb-server-core'], dependencies: true });
+    await unpackDebianPackages({ folder, packages: ['mariadb-server-core'], dependencies: true, signal });
   } catch (error) {
+    signal?.throwIfAborted();
     const { stderr } = /** @type {{ stderr?: string }} */ (error);
     throw new UserError(
       `No MariaDB. Install mariadb-server and put mariadbd in PATH.\n  ${stderr?.trim() || (error instanceof Error ? error.message : error)}`,

@@ -18,6 +18,7 @@ import { waitFor } from './waiting.mjs';
  * @property {string} password of user `sluice`: letters, digits, `-` and `_`
  * @property {string} logFile
  * @property {import('./say.mjs').Say} say
+ * @property {AbortSignal | undefined} [signal] gives up fetching
  */
 
 /** @param {import('./mariadb-binary.mjs').MariadbBinary} binary @param {string} dataDir */
@@ -124,7 +125,7 @@ export const withMariadb = async (url, use) => {
 
 /** @param {MariadbOptions} options */
 export const startMariadb = async (options) => {
-  const binary = await mariadbBinary(options.binDir, options.say);
+  const binary = await mariadbBinary(options.binDir, options.say, options.signal);
   mkdirSync(dirname(options.dataDir), { recursive: true, mode: 0o755 });
   if (!existsSync(options.dataDir)) makeDataDirectory(binary, options);
   const child = startChild(serverSpec(binary, options));

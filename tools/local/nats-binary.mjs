@@ -52,24 +52,25 @@ const fromPath = (say) => {
   return version && !problem ? { path: 'nats-server', version } : undefined;
 };
 
-/** @param {string} url @param {number} timeoutMs */
-const get = async (url, timeoutMs) => {
-  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+/** @param {string} url @param {number} timeoutMs @param {AbortSignal} [signal] */
+const get = async (url, timeoutMs, signal) => {
+  const limit = AbortSignal.timeout(timeoutMs);
+  const response = await fetch(url, { signal: signal ? AbortSignal.any([limit, signal]) : limit });
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   return Buffer.from(await response.arrayBuffer());
 };
 
-/** The official archive, verified. @param {string} binDir @returns {Promise<string>} */
-const fromRelease = async (binDir) => {
+/** The official archive, verified. @param {string} binDir @param {AbortSignal} [signal] @returns {Promise<string>} */
+const fromRelease = async (binDir, signal) => {
   const cpu = /** @type {Record<string, string>} */ ({ x64: 'amd64', arm64: 'arm64' })[process.arch] ?? process.arch;
   const name = `nats-server-v${release}-${process.platform}-${cpu}`;
-  const sums = (await get(`${releases}/v${release}/SHA256SUMS`, 3000)).toString('utf8');
+  const sums = (await get(`${releases}/v${release}/SHA256SUMS`, 5000, signal)).toString('utf8');
   const expected = sums
     .split('\n')
     .map((line) => line.trim().split(/\s+\*?/))
     .find(([, file]) => file === `${name}.tar.gz`)?.[0];
   if (!expected) throw new Error(`the release has no ${name}.tar.gz`);
-  const archive = await get(`${releases}/v${release}/${name}.tar.gz`, 120_000);
+  const archive = await get(`${releases}/v${release}/${name}.tar.gz`, 120_000, signal);
   if (createHash('sha256').update(archive).digest('hex') !== expected)
     throw new Error(`checksum of ${name}.tar.gz differs`);
   const next = join(binDir, `.nats-${process.pid}`);
@@ -86,13 +87,14 @@ const fromRelease = async (binDir) => {
   }
 };
 
-/** @param {string} binDir @returns {Promise<string>} */
-const fromDebian = async (binDir) =>
+/** @param {string} binDir @param {AbortSignal} [signal] @returns {Promise<string>} */
+const fromDebian = async (binDir, signal) =>
   join(
     await unpackDebianPackages({
       folder: join(binDir, 'nats-server-debian'),
       packages: ['nats-server'],
       suite: 'trixie',
+      signal,
     }),
     'usr/sbin/nats-server',
   );
@@ -111,10 +113,10 @@ const kept = (binDir) => {
 
 /**
  * `SLUICE_NATS_SERVER`, else PATH, else what was fetched before, else the official release, else the Debian package.
- * @param {string} binDir @param {import('./say.mjs').Say} say
+ * @param {string} binDir @param {import('./say.mjs').Say} say @param {AbortSignal} [signal] gives up
  * @returns {Promise<NatsBinary>}
  */
-export const natsBinary = async (binDir, say) => {
+export const natsBinary = async (binDir, say, signal) => {
   if (process.env.SLUICE_NATS_SERVER) return chosen(process.env.SLUICE_NATS_SERVER);
   const here = fromPath(say) ?? kept(binDir);
   if (here) return here;
@@ -127,15 +129,16 @@ export const natsBinary = async (binDir, say) => {
   ])) {
     try {
       say(`fetching nats-server: ${what}`);
-      const path = await fetchIt(binDir);
+      const path = await fetchIt(binDir, signal);
       const version = versionOf(path);
       const problem = version ? unfit(version) : 'it does not run here';
       if (version && !problem) return { path, version };
       problems.push(`${what}: ${problem}`);
     } catch (error) {
+      signal?.throwIfAborted();
       problems.push(`${what}: ${reason(error)}`);
-      say(`  not to be had (${reason(error)})`);
     }
+    say(`nats-server: no luck with ${problems.at(-1)}`);
   }
   throw new UserError(
     `No nats-server. Install 2.10.23 or newer and put it in PATH or SLUICE_NATS_SERVER.\n  ${problems.join('\n  ')}`,

@@ -18,6 +18,7 @@ import { waitFor } from './waiting.mjs';
  * @property {string} password of user `sluice`
  * @property {string} logFile
  * @property {import('./say.mjs').Say} say
+ * @property {AbortSignal | undefined} [signal] gives up fetching
  */
 
 /** @param {NatsOptions} options @returns {string} */
@@ -37,7 +38,7 @@ const configuration = ({ dataDir, port, password }) =>
  * @param {NatsOptions} options
  */
 export const prepareNats = async (options) => {
-  const { path, version } = await natsBinary(options.binDir, options.say);
+  const { path, version } = await natsBinary(options.binDir, options.say, options.signal);
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   const config = join(options.dataDir, 'nats.conf');
   writePrivate(config, configuration(options));
@@ -64,7 +65,7 @@ export const prepareNats = async (options) => {
  * @param {string} url @param {() => import('./child.mjs').Exit | undefined} exit @param {string} logFile
  * @param {number} [timeoutMs]
  */
-export const natsReady = (url, exit, logFile, timeoutMs = 20_000) => {
+export const natsReady = (url, exit, logFile, timeoutMs = 60_000) => {
   const { hostname, port, username, password } = new URL(url);
   const require = createRequire(join(root, 'package.json'));
   const { connect } = /** @type {typeof import('@nats-io/transport-node')} */ (require('@nats-io/transport-node'));

@@ -20,10 +20,11 @@ const externalLimitMs = 5000;
  * @property {import('./stack.mjs').Stack} stack
  * @property {import('./kept-secrets.mjs').Secrets} secrets
  * @property {import('./say.mjs').Say} say
+ * @property {AbortSignal | undefined} [signal]
  */
 
 /** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<string>} the URL */
-export const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, port, binDir) => {
+export const provideNats = async ({ dataDir, logDir, stack, secrets, say, signal }, external, port, binDir) => {
   if (external) {
     await natsReady(external, () => undefined, '', externalLimitMs).catch((error) => {
       throw new UserError(`SLUICE_NATS_URL: ${error instanceof Error ? error.message : error}`);
@@ -38,6 +39,7 @@ export const provideNats = async ({ dataDir, logDir, stack, secrets, say }, exte
     password: secrets.natsPassword,
     logFile,
     say,
+    signal,
   });
   const supervisor = await stack.start({ name: 'nats', spec: () => spec, say });
   await natsReady(url, () => supervisor.exit, logFile);
@@ -46,7 +48,7 @@ export const provideNats = async ({ dataDir, logDir, stack, secrets, say }, exte
 };
 
 /** @param {Context} context @param {string | undefined} external @param {number} port */
-export const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, external, port) => {
+export const providePostgres = async ({ dataDir, logDir, stack, secrets, say, signal }, external, port) => {
   if (external) {
     const probe = () => withPostgres(external, async () => true);
     await waitFor(probe, { timeoutMs: externalLimitMs, what: 'PostgreSQL' }).catch((error) => {
@@ -61,6 +63,7 @@ export const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, 
     password: secrets.postgresPassword,
     logFile,
     say,
+    signal,
   });
   const supervisor = await stack.start({ name: 'postgres', spec: prepared.spec, say });
   await postgresReady(prepared.address, () => supervisor.exit, logFile);

@@ -9,7 +9,8 @@ import { keptSecrets, writePrivate } from './kept-secrets.mjs';
 import { rotatedLog, tailOf } from './log-files.mjs';
 import { binDirectory, dataDirectory, root } from './paths.mjs';
 import { provideNats, providePostgres } from './platform-servers.mjs';
-import { portProblem, stablePort } from './ports.mjs';
+import { stablePort } from './ports.mjs';
+import { portFrom, requirePort } from './preflight.mjs';
 import { takeDirectory } from './run-state.mjs';
 import { UserError, say as sayToConsole } from './say.mjs';
 import { Stack } from './stack.mjs';
@@ -41,28 +42,10 @@ import { waitFor } from './waiting.mjs';
  * @property {() => Promise<void>} stop
  */
 
-/** @param {number} port */
-const requirePort = async (port) => {
-  const problem = port === 0 ? undefined : await portProblem(port);
-  if (!problem) return;
-  const why = problem === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${problem})`;
-  throw new UserError(
-    `Port ${port} ${why}. Set SLUICE_PORT to a free one, for example: SLUICE_PORT=${port + 1} npm start`,
-  );
-};
-
 /** @param {string} appsDir */
 const requireApps = (appsDir) => {
   const missing = appNames.map((name) => appMain(name, { appsDir })).filter((file) => !existsSync(file));
   if (missing.length > 0) throw new UserError(`${missing.join(', ')} missing: build first (npm run build)`);
-};
-
-/** @param {string | undefined} text */
-const portFrom = (text) => {
-  const port = Number(text ?? 8080);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new UserError(`SLUICE_PORT=${text} is not a port number`);
-  return port;
 };
 
 /** @param {string} file @returns {Record<string, number>} */
@@ -93,7 +76,7 @@ const startApp = async ({ stack, logDir, say }, name, settings) => {
     supervisor.exit ? `it ended (${describeExit(supervisor.exit)}):\n${tailOf(logFile)}` : undefined;
   const probe = async () =>
     (await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) })).ok ? true : undefined;
-  await waitFor(probe, { timeoutMs: 60_000, what: `${name} (log: ${logFile})`, failed });
+  await waitFor(probe, { timeoutMs: 120_000, what: `${name} (log: ${logFile})`, failed });
 };
 
 /** What the catalog wrote at its first start. @param {string} file @returns {{ tenantId: string, apiKey: string }} */
@@ -110,7 +93,7 @@ const readBootstrap = (file) => {
 export const startPlatform = async (options = {}) => {
   const say = options.say ?? sayToConsole;
   const dataDir = resolve(options.dataDir ?? dataDirectory());
-  const wantedPort = options.port ?? portFrom(process.env.SLUICE_PORT);
+  const wantedPort = options.port ?? portFrom();
   mkdirSync(dataDir, { recursive: true, mode: 0o755 });
   const state = await takeDirectory(dataDir, say);
   const stack = new Stack(state);
@@ -119,7 +102,14 @@ export const startPlatform = async (options = {}) => {
     await requirePort(wantedPort);
     const appsDir = options.appsDir ?? join(root, 'apps');
     requireApps(appsDir);
-    const context = { dataDir, logDir: join(dataDir, 'logs'), stack, secrets: keptSecrets(dataDir), say };
+    const context = {
+      dataDir,
+      logDir: join(dataDir, 'logs'),
+      stack,
+      secrets: keptSecrets(dataDir),
+      say,
+      signal: options.signal,
+    };
     const ports = await choosePorts(dataDir, wantedPort);
     const [natsUrl, postgres] = await settleAll([
       provideNats(
@@ -165,14 +155,9 @@ const settleAll = async (work) => {
 const choosePorts = async (dataDir, gateway) => {
   const file = join(dataDir, 'ports.json');
   const kept = keptPorts(file);
-  const ports = {
-    nats: await stablePort(kept.nats),
-    postgres: await stablePort(kept.postgres),
-    catalog: await stablePort(kept.catalog),
-    scheduler: await stablePort(kept.scheduler),
-    runner: await stablePort(kept.runner),
-    gateway: gateway || (await stablePort(kept.gateway)),
-  };
+  const ports = { nats: 0, postgres: 0, catalog: 0, scheduler: 0, runner: 0, gateway };
+  for (const [name, chosen] of /** @type {[keyof typeof ports, number][]} */ (Object.entries(ports)))
+    if (!chosen) ports[name] = await stablePort(kept[name], Object.values(ports));
   writePrivate(file, `${JSON.stringify(ports)}\n`);
   return ports;
 };

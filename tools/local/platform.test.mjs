@@ -25,6 +25,7 @@ import { withPostgres, postgresUrl } from './postgres-client.mjs';
 import { binDirectory } from './paths.mjs';
 import { startServers } from './servers.mjs';
 import { startMark } from './process-identity.mjs';
+import './testing/end-with-signal.mjs';
 import { waitFor } from './waiting.mjs';
 
 const standIn = fileURLToPath(new URL('./testing/stand-in-app.cjs', import.meta.url));
@@ -96,7 +97,7 @@ test('starts everything, finds its data again, keeps its secrets private', async
     const old = runner?.pid ?? -1;
     process.kill(old, 'SIGKILL');
     const next = await waitFor(() => (runner?.pid && runner.pid !== old ? runner.pid : undefined), {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       what: 'a new runner',
     });
     assert.notEqual(next, old);

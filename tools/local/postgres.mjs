@@ -22,6 +22,7 @@ import { databaseUser } from './os-user.mjs';
 import { postgresBinaries } from './postgres-binaries.mjs';
 import { signalTree, startMark } from './process-identity.mjs';
 import { reachablePlace } from './reachable.mjs';
+import { outputOf } from './run-program.mjs';
 import { waitFor } from './waiting.mjs';
 
 /**
@@ -32,6 +33,7 @@ import { waitFor } from './waiting.mjs';
  * @property {string} logFile
  * @property {Record<string, string>} [settings] on top of ours
  * @property {import('./say.mjs').Say} say
+ * @property {AbortSignal | undefined} [signal] gives up making a cluster
  */
 /** @typedef {import('./postgres-client.mjs').PostgresAddress} PostgresAddress */
 
@@ -42,7 +44,7 @@ const serverEnvironment = (dataDir) => ({ PATH: process.env.PATH, LC_ALL: 'C', T
  * Makes a new cluster beside its final place and moves it there, so that a half-made one is never started.
  * @param {string} dataDir @param {string} binaries @param {PostgresOptions} options @param {import('./os-user.mjs').OsUser | undefined} user
  */
-const makeCluster = (dataDir, binaries, options, user) => {
+const makeCluster = async (dataDir, binaries, options, user) => {
   const next = `${dataDir}.new`;
   rmSync(next, { recursive: true, force: true });
   mkdirSync(next, { mode: 0o700 });
@@ -59,13 +61,12 @@ const makeCluster = (dataDir, binaries, options, user) => {
     '-D',
     cluster,
   ];
-  const made = spawnSync(join(binaries, 'bin/initdb'), args, {
+  await outputOf(join(binaries, 'bin/initdb'), args, {
     env: serverEnvironment(cluster),
     cwd: '/',
-    encoding: 'utf8',
+    signal: options.signal,
     ...(user && { uid: user.uid, gid: user.gid }),
   });
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr || made.stdout || made.error?.message}`);
   renameSync(cluster, dataDir);
   rmSync(next, { recursive: true, force: true });
 };
@@ -150,7 +151,7 @@ export const preparePostgres = async (options) => {
     chmodSync(dataDir, 0o700);
   } else {
     options.say(`making a PostgreSQL cluster${user ? ` (it runs as user ${user.name})` : ''}`);
-    makeCluster(dataDir, binaries, options, user);
+    await makeCluster(dataDir, binaries, options, user);
   }
   const address = {
     host: '127.0.0.1',

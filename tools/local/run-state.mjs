@@ -37,6 +37,14 @@ export const endStale = async (children, say) => {
   for (const child of alive) if (isAlive(child.pid, child.mark)) signalTree(child.pid, 'SIGKILL');
 };
 
+/** Throws when the one who wrote the state is still there. @param {State} state @param {string} directory */
+export const requireNoOwner = ({ owner }, directory) => {
+  if (!isAlive(owner.pid, owner.mark)) return;
+  throw new UserError(
+    `Sluice already runs on ${directory} (process ${owner.pid}). Stop it first, or set SLUICE_DATA_DIR and SLUICE_PORT to start a second one.`,
+  );
+};
+
 /**
  * Takes the directory for this process.
  * @param {string} directory @param {import('./say.mjs').Say} say
@@ -54,11 +62,7 @@ export const takeDirectory = async (directory, say) => {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
     }
     const other = readState(file);
-    if (other && isAlive(other.owner.pid, other.owner.mark)) {
-      throw new UserError(
-        `Sluice already runs on ${directory} (process ${other.owner.pid}). Stop it first, or set SLUICE_DATA_DIR and SLUICE_PORT to start a second one.`,
-      );
-    }
+    if (other) requireNoOwner(other, directory);
     const aside = `${file}.${process.pid}`;
     renameSync(file, aside); // of two starts only one gets to clean up
     await endStale(other?.children ?? [], say);

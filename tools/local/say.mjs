@@ -18,8 +18,17 @@ export class UserError extends Error {
   }
 }
 
+/** The command was called in a way it does not know. */
+export class UsageError extends UserError {
+  /** @param {string} problem @param {string} usage */
+  constructor(problem, usage) {
+    super(`${problem}\n\n${usage.trim()}`);
+    this.name = 'UsageError';
+  }
+}
+
 /**
- * Runs a command-line program: an error ends it with exit code 1, a `UserError` without a stack.
+ * Runs a command-line program: an error ends it with exit code 1, a `UserError` without a stack, a `UsageError` with 2.
  * @param {() => Promise<number | void>} main
  */
 export const runMain = async (main) => {
@@ -29,6 +38,6 @@ export const runMain = async (main) => {
     process.stderr.write(
       `${error instanceof UserError ? error.message : error instanceof Error ? error.stack : error}\n`,
     );
-    process.exit(1);
+    process.exit(error instanceof UsageError ? 2 : 1);
   }
 };

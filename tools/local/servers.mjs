@@ -41,10 +41,11 @@ const sweep = async (say) => {
 
 /**
  * @param {ServerName[]} names
- * @param {{ say: import('./say.mjs').Say, fsync?: boolean, binDir?: string }} options fsync off is for unit tests only
+ * @param {{ say: import('./say.mjs').Say, fsync?: boolean, binDir?: string, signal?: AbortSignal }} options fsync off is for unit
+ *   tests only; `signal` gives up fetching
  * @returns {Promise<TestServers>}
  */
-export const startServers = async (names, { say, fsync = true, binDir = binDirectory() }) => {
+export const startServers = async (names, { say, fsync = true, binDir = binDirectory(), signal }) => {
   await sweep(say);
   const directory = mkdtempSync(join(tmpdir(), prefix));
   chmodSync(directory, 0o755); // the database user passes through
@@ -62,6 +63,7 @@ export const startServers = async (names, { say, fsync = true, binDir = binDirec
     password: randomBytes(18).toString('base64url'),
     logFile: join(directory, `${name}.log`),
     say,
+    signal,
   });
   const keep = (/** @type {import('./child.mjs').RunningChild} */ child, /** @type {NodeJS.Signals} */ signal) => {
     children.push(child);

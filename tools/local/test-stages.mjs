@@ -33,6 +33,7 @@ const tool = (program, args, abort, env) => command(join(root, 'node_modules/.bi
  */
 const command = (program, args, abort, env = {}) =>
   new Promise((done) => {
+    if (abort.aborted) return done(false);
     const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, ...nxEnvironment, ...(plain && { NO_COLOR: '1' }), ...env },
@@ -92,7 +93,7 @@ const jest = async (name, args, fsync, abort) => {
   mkdirSync(reports, { recursive: true });
   const report = join(reports, `${name}.json`);
   rmSync(report, { force: true });
-  const servers = await startServers([...serverNames], { say, fsync });
+  const servers = await startServers([...serverNames], { say, fsync, signal: abort });
   try {
     const common = [
       '--json',
@@ -120,7 +121,7 @@ const checkStage = (check) => async (_args, abort) => ({ ok: await check(abort) 
 
 /** In the order they run. @type {readonly Stage[]} */
 export const stages = [
-  { name: 'build', run: checkStage(() => build().then(() => true)) },
+  { name: 'build', run: checkStage((abort) => build(undefined, abort).then(() => true)) },
   { name: 'lint', run: checkStage(lint) },
   { name: 'types', run: checkStage(types) },
   { name: 'docs', run: (_args, abort) => docs(abort) },

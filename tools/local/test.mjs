@@ -1,14 +1,20 @@
 // @ts-check
-/**
- * `npm test`: everything that must hold before a change lands.
- *   npm test                         all stages
- *   npm test -- --only lint,unit     some stages: build, lint, types, docs, local, unit, e2e
- *   npm test -- postgres -t "COPY"   Jest projects by name, other arguments go to Jest
- */
+/** `npm test`: everything that must hold before a change lands. */
 import { bootstrap } from './bootstrap.mjs';
-import { UserError, elapsed, runMain, say } from './say.mjs';
+import { showHelp, wantsHelp } from './command-line.mjs';
+import { UsageError, UserError, elapsed, runMain, say } from './say.mjs';
 import { onStopSignal } from './stop-signals.mjs';
 import { projectStage, stages } from './test-stages.mjs';
+
+const usage = `
+usage: npm test [-- [--only STAGES] [PROJECTS...] [Jest's own arguments]]
+
+Everything that must hold before a change lands, against servers that it starts and throws away.
+
+  npm test                         all stages: ${stages.map(({ name }) => name).join(', ')}
+  npm test -- --only lint,unit     some of them
+  npm test -- postgres -t "COPY"   Jest projects by name; other arguments go to Jest
+`;
 
 /** @typedef {{ name: string, outcome: import('./test-stages.mjs').Outcome, took: string }} Finished */
 
@@ -30,8 +36,7 @@ const parse = (argv) => {
   const wanted = [...(only ?? []), ...names];
   const chosen = stages.filter(({ name }) => wanted.includes(name));
   const projects = wanted.filter((name) => !stages.some((stage) => stage.name === name));
-  if (only?.[0] === '--only' || only?.includes(''))
-    throw new UserError(`--only wants stages: ${stages.map(({ name }) => name).join(', ')}`);
+  if (only?.[0] === '--only' || only?.includes('')) throw new UsageError('--only wants stages', usage);
   return {
     chosen: wanted.length === 0 ? [...stages] : [...chosen, ...(projects.length > 0 ? [projectStage(projects)] : [])],
     jestArgs,
@@ -61,9 +66,11 @@ const report = (finished) => {
 };
 
 await runMain(async () => {
-  const { chosen, jestArgs } = parse(process.argv.slice(2));
+  const argv = process.argv.slice(2);
+  if (wantsHelp(argv)) showHelp(usage);
+  const { chosen, jestArgs } = parse(argv);
   const { abort } = onStopSignal();
-  await bootstrap({ projects: 'none' });
+  await bootstrap({ projects: 'none', signal: abort });
   /** @type {Finished[]} */
   const finished = [];
   for (const { name, run } of chosen) {

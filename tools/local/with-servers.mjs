@@ -5,7 +5,8 @@
  * Options: `--no-fsync` (quick and unsafe, for unit tests). Exits with the command's exit code.
  */
 import { spawn } from 'node:child_process';
-import { UserError, runMain } from './say.mjs';
+import { showHelp, wantsHelp } from './command-line.mjs';
+import { UsageError, runMain } from './say.mjs';
 import { onStopSignal } from './stop-signals.mjs';
 import { serverNames, startServers } from './servers.mjs';
 
@@ -14,7 +15,8 @@ const usage = `usage: node tools/local/with-servers.mjs [--no-fsync] ${serverNam
 /** @param {string[]} args */
 const parse = (args) => {
   const split = args.indexOf('--');
-  const own = args.slice(0, split);
+  const own = split < 0 ? args : args.slice(0, split);
+  if (wantsHelp(own)) showHelp(usage);
   const [command, ...rest] = args.slice(split + 1);
   const names = own
     .filter((arg) => !arg.startsWith('--'))
@@ -22,8 +24,10 @@ const parse = (args) => {
     .filter(Boolean);
   const unknown = names.filter((name) => !serverNames.some((known) => known === name));
   if (split < 0 || !command || names.length === 0 || unknown.length > 0) {
-    throw new UserError(unknown.length > 0 ? `unknown server ${unknown.join(', ')}\n${usage}` : usage);
+    throw new UsageError(unknown.length > 0 ? `unknown server ${unknown.join(', ')}` : 'what to run is missing', usage);
   }
+  const flag = own.find((arg) => arg.startsWith('--') && arg !== '--no-fsync');
+  if (flag) throw new UsageError(`unknown option ${flag}`, usage);
   return {
     names: /** @type {import('./servers.mjs').ServerName[]} */ (names),
     fsync: !own.includes('--no-fsync'),
@@ -51,7 +55,7 @@ const stop = onStopSignal();
 await runMain(async () => {
   const { names, fsync, command, rest } = parse(process.argv.slice(2));
   const toErr = (/** @type {string} */ line) => void process.stderr.write(`${line}\n`); // stdout belongs to the command
-  const servers = await startServers(names, { say: toErr, fsync });
+  const servers = await startServers(names, { say: toErr, fsync, signal: stop.abort });
   try {
     if (stop.abort.aborted) return 130;
     return await runCommand(command, rest, { ...process.env, ...servers.env });

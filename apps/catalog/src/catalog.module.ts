@@ -26,9 +26,9 @@ async function startCatalog(
   const rewrapped = await rewrapSecrets(db, keyRing);
   if (rewrapped > 0) logger.info({ rewrapped }, 'secrets were wrapped with the current key');
   if (settings.bootstrapFile !== undefined) await bootstrap(db, settings.bootstrapFile);
-  const connectors = installedConnectors(settings.pluginRoots, ({ package: name, reason }) =>
-    logger.warn({ package: name, reason }, 'a plugin was refused'),
-  );
+  const connectors = installedConnectors(settings.pluginRoots, (sentence) => logger.error(sentence));
+  // Behind the start, which needs no plugin: whoever installed one is told at once that it cannot be used.
+  connectors.list().catch((error: unknown) => logger.error({ err: error }, 'the plugins could not be listed'));
   const repair = async (): Promise<void> => void (await Jets.open(nats));
   const publish = (subject: string): void => nats.publish(subject);
   const catalog = openCatalog({ ...settings, db, connectors, rpc, jets, repair, publish, logger });

@@ -17,6 +17,11 @@ export class EndpointHandlers {
     return this.catalog.connectors.list();
   }
 
+  @Serves('catalog.connectors.refused')
+  refused(): Promise<Answer<'catalog.connectors.refused'>> {
+    return this.catalog.connectors.refused();
+  }
+
   @Serves('catalog.endpoints.create')
   create(request: Request<'catalog.endpoints.create'>): Promise<Answer<'catalog.endpoints.create'>> {
     return this.catalog.endpoints.create(request);

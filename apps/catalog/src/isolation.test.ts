@@ -114,6 +114,7 @@ const filtered: Partial<Record<Subject, [request: (ids: Ids) => object, answer: 
 /** Between services, or about no tenant's data; nobody reaches them through a tenant. */
 const internal: readonly Subject[] = [
   'catalog.connectors.list',
+  'catalog.connectors.refused',
   'catalog.endpoints.create',
   'catalog.keys.create',
   'catalog.keys.verify',

@@ -1,5 +1,5 @@
 /** What the catalog reads from its environment beside what every service reads. docs/configuration.md lists the variables. */
-import { delimiter } from 'node:path';
+import { pluginRoots } from '@sluice/plugin-host';
 import { required, whole } from '@sluice/service';
 import { parseKeyRing, type KeyRing } from './secrets/key-ring.js';
 
@@ -24,7 +24,7 @@ export function catalogSettings(env: NodeJS.ProcessEnv = process.env): CatalogSe
     url: required(env, 'SLUICE_CATALOG_URL'),
     pool: whole(env, 'SLUICE_CATALOG_POOL', 10, 2, 200),
     keyRing: parseKeyRing(required(env, 'SLUICE_KEYRING')),
-    pluginRoots: (env['SLUICE_PLUGIN_ROOTS'] ?? process.cwd()).split(delimiter).filter((root) => root !== ''),
+    pluginRoots: pluginRoots(env),
     bootstrapFile: env['SLUICE_BOOTSTRAP_FILE'] || undefined,
     sweepEvery: whole(env, 'SLUICE_OUTBOX_SWEEP_MS', 2000, 10, 60_000),
     resendAfter: whole(env, 'SLUICE_RESEND_AFTER_MS', 30_000, 10, 3_600_000),

@@ -57,6 +57,7 @@ const destinations: Record<string, Connector> = { fakehouse: connector('fakehous
 
 export const fakeConnectors: Connectors = {
   list: async () => [view('fakedb', 'source'), view('fakefull', 'source'), view('fakehouse', 'destination')],
+  refused: async () => [],
   async find(role, type) {
     const found = (role === 'source' ? sources : destinations)[type];
     if (!found) throw unknownConnector(role, type, await fakeConnectors.list());

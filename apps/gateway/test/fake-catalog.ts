@@ -38,6 +38,7 @@ interface Key {
 /** Keys a request may and must have, by subject; '?' marks what may be absent. */
 const shapes: Partial<Record<Subject, string>> = {
   'catalog.connectors.list': '',
+  'catalog.connectors.refused': '',
   'catalog.endpoints.create': 'tenantId actor role name description? connectorType config',
   'catalog.endpoints.getMany': 'role keys',
   'catalog.endpoints.list': 'tenantId role',
@@ -88,6 +89,8 @@ export class FakeCatalog implements AsyncDisposable {
   readonly runStreams = new Map<string, readonly RunStreamView[]>();
   readonly keys = new Map<string, Key>();
   streams: readonly Stream[] = [];
+  /** Plugins that cannot be used, in sentences. */
+  refused: readonly string[] = [];
   /** What the next test of an endpoint finds. */
   findings: EndpointView['findings'] = [];
   /** What was asked, in order. */
@@ -253,6 +256,7 @@ export class FakeCatalog implements AsyncDisposable {
 
   readonly #handlers: Handlers = {
     'catalog.connectors.list': () => connectors,
+    'catalog.connectors.refused': () => this.refused,
     'catalog.endpoints.create': ({ tenantId, role, name, description = null, connectorType, config }) => {
       this.#uniqueName(this.endpoints.values(), { tenantId, role, name });
       const at = { createdAt: this.now, updatedAt: this.now, lastTestedAt: null, discoveredAt: null };

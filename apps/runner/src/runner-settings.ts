@@ -1,6 +1,6 @@
 /** What the runner reads from its environment beside what every service reads. docs/configuration.md lists the variables. */
 import { availableParallelism } from 'node:os';
-import { delimiter } from 'node:path';
+import { pluginRoots } from '@sluice/plugin-host';
 import { whole } from '@sluice/service';
 
 export interface RunnerSettings {
@@ -32,7 +32,7 @@ export function runnerSettings(env: NodeJS.ProcessEnv = process.env): RunnerSett
     parallelism: whole(env, 'SLUICE_PARALLELISM', Math.min(4, availableParallelism()), 1, 32),
     warmWorkers: whole(env, 'SLUICE_WARM_WORKERS', 2, 0, 64),
     connectors: list(env['SLUICE_RUNNER_CONNECTORS'], ','),
-    pluginRoots: list(env['SLUICE_PLUGIN_ROOTS'] ?? process.cwd(), delimiter),
+    pluginRoots: pluginRoots(env),
     workerMemory: whole(env, 'SLUICE_WORKER_MEMORY_MB', 512, 64, 65_536),
     cancelGrace: whole(env, 'SLUICE_CANCEL_GRACE_SECONDS', 30, 0, 3600),
     releaseGrace: whole(env, 'SLUICE_RELEASE_GRACE_SECONDS', 20, 0, 3600),

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Test } from '@nestjs/testing';
 import { Transport } from '@nestjs/microservices';
 import type { INestMicroservice } from '@nestjs/common';
-import { Jets, Ops, ServiceModule, connectNats, createLogger, natsOptions } from '@sluice/service';
+import { Jets, Ops, ServiceModule, connectNats, createLogger, natsOptions, serving } from '@sluice/service';
 import { RUNNER_SETTINGS, RunnerModule, WORKER_SCRIPT } from '../src/runner.module.js';
 import { runnerSettings, type RunnerSettings } from '../src/runner-settings.js';
 import { FakeCatalog } from './fake-catalog.js';
@@ -37,6 +37,7 @@ export async function openHarness(): Promise<Harness> {
   const server = await startNats();
   const nats = await connectNats(server.url, 'fake catalog');
   const catalog = new FakeCatalog(nats, await Jets.open(nats));
+  await nats.flush(); // the bus knows its subjects before a runner asks on a connection of its own
   const folder = mkdtempSync(join(tmpdir(), 'sluice-runner-'));
   const running = new Set<TestRunner>();
   return {
@@ -87,7 +88,7 @@ async function startRunner(url: string, settings: Partial<RunnerSettings> = {}):
     options: { ...natsOptions(url, 'runner handlers'), queue: 'runner' },
     logger: false,
   });
-  await app.listen();
+  await serving(app);
   const stop = async (): Promise<void> => {
     await app.close();
     await nats.close();

@@ -33,7 +33,7 @@ export async function startNats(): Promise<TestNats> {
         },
       };
     } catch (cause) {
-      if (tries > 200) throw new Error(`${binary} did not start`, { cause });
+      if (tries > 1200) throw new Error(`${binary} did not start`, { cause });
       await sleep(25);
     }
   }

@@ -29,6 +29,10 @@ function fakeCatalog(handlers: Handlers) {
 const logger = { info: () => undefined, warn: () => undefined, debug: () => undefined };
 const settings = { leaderTtl: 1000, watchdogEvery: 20, retryScale: 1 };
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Waits as long as a busy machine may need. */
+const until = async (holds: () => boolean): Promise<void> => {
+  for (const end = Date.now() + 30_000; !holds() && Date.now() < end;) await wait(10);
+};
 /** Leads at once. */
 const bucket = { create: async () => 1, update: async () => 1, delete: async () => undefined };
 
@@ -160,16 +164,19 @@ describe('scheduler', () => {
       settings,
       listen: (_subject, heard) => ((changed = heard), () => undefined),
     });
-    await wait(1500);
+    // Each pipeline, not each call: a minute may pass meanwhile.
+    const ids = (subject: 'catalog.runs.create' | 'catalog.schedules.planned') =>
+      new Set(of(subject).map((request) => (request as { pipelineId: string }).pipelineId)).size;
+    await until(() => ids('catalog.schedules.planned') === 1001 && ids('catalog.runs.create') === 1001);
     expect(scheduler.schedules).toBe(1001);
     const starts = of('catalog.runs.create') as Request<'catalog.runs.create'>[];
-    expect(starts).toHaveLength(1001);
+    expect(ids('catalog.runs.create')).toBe(1001);
     expect(starts[0]).toMatchObject({ trigger: 'schedule', actor: 'scheduler', tenantId: 't' });
     expect(new Date(starts[0]!.dueAt!).getSeconds()).toBe(0);
-    expect(of('catalog.schedules.planned')).toHaveLength(1001);
+    expect(ids('catalog.schedules.planned')).toBe(1001);
     known = known.slice(0, 3);
     changed();
-    await wait(300);
+    await until(() => scheduler?.schedules === 3);
     expect(scheduler.schedules).toBe(3);
   });
 
@@ -181,10 +188,11 @@ describe('scheduler', () => {
     });
     const listed = jest.spyOn(rpc, 'call');
     scheduler = startScheduler({ rpc, bucket, logger, settings, listen: () => () => undefined });
-    await wait(100);
+    const lists = () => listed.mock.calls.filter(([subject]) => subject === 'catalog.schedules.list').length;
+    await until(() => lists() === 1);
     up = true;
-    await wait(1200);
-    expect(listed.mock.calls.filter(([subject]) => subject === 'catalog.schedules.list')).toHaveLength(2);
+    await until(() => lists() > 1);
+    expect(lists()).toBe(2);
   });
 
   test('who does not lead does nothing, and who stops leading stops', async () => {
@@ -204,11 +212,12 @@ describe('scheduler', () => {
     await wait(100);
     expect([scheduler.leads, asked]).toEqual([false, []]);
     leading = true;
-    await wait(400);
+    await until(() => scheduler?.leads === true && asked.length > 1);
     expect(scheduler.leads).toBe(true);
     expect(asked.length).toBeGreaterThan(1);
     leading = false;
-    await wait(400);
+    await until(() => scheduler?.leads === false);
+    await wait(200);
     const count = asked.length;
     await wait(200);
     expect([scheduler.leads, asked.length]).toEqual([false, count]);

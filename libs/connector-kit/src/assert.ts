@@ -6,11 +6,6 @@ export class ConformanceError extends Error {
   override readonly name = 'ConformanceError';
 }
 
-/** The peer's system cannot do what the case needs: the case proves nothing here, and says so in the report. */
-export class NotApplicable extends Error {
-  override readonly name = 'NotApplicable';
-}
-
 export function ok(condition: unknown, message: string): asserts condition {
   if (!condition) throw new ConformanceError(message);
 }

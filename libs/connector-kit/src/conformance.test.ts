@@ -65,6 +65,25 @@ test('what the peer has no means for is printed as not proven, with the reason',
   expect(report.text()).toContain("not proven     reconnect/full, reconnect/cursor: the peer has no 'cut'");
 });
 
+test('a runner shows no case as passed that proved nothing, and a waived one with its reason', async () => {
+  const bare = ({ options: { peer, ...options } }: ReturnType<typeof memorySource>) => {
+    const { cut: _, leftovers: __, add: ___, ...rest } = peer;
+    return { ...options, peer: rest };
+  };
+  const healthy = memorySource();
+  const names: string[] = [];
+  const runner: Runner = { describe: (_, body) => body(), it: (name) => names.push(name) };
+  const waivers = { 'spec/shape': 'later' };
+  conformance(healthy.plugin, { ...bare(healthy), waivers, runner, seed: 7, print: () => undefined });
+  for (const id of ['check/leaves-nothing', 'read/cursor-increment', 'reconnect/full', 'leaks/system'])
+    expect(names).not.toContain(id);
+  expect(names).toContain('read/full');
+  expect(names).toContain('spec/shape (waived: later)');
+  const report = await runConformance(healthy.plugin, { ...bare(healthy), seed: 7 });
+  expect(report.text()).toContain("not proven     read/cursor-increment: the peer has no 'add'");
+  expect(report.failed).toEqual([]);
+});
+
 test('what the system cannot have is left out with its reason, and all else is still compared', async () => {
   const { plugin, options } = memorySource();
   const limits = {

@@ -1,5 +1,5 @@
 import type { DestinationPlugin, SourcePlugin } from '@sluice/connector-sdk';
-import { NotApplicable, within } from './assert.js';
+import { within } from './assert.js';
 import { type Case, DestinationLab, SourceLab, Trial } from './lab.js';
 import type { AnyOptions, DestinationOptions, Runner, SourceOptions } from './options.js';
 import { type Outcome, Report } from './report.js';
@@ -8,8 +8,8 @@ import { sourceCases } from './suites/source/index.js';
 
 /**
  * Registers the conformance suites of a plugin with the test runner: the whole test file of a connector. What `plugin.can`
- * claims is run, what it does not claim must be refused. The last case prints claims, passes, and what was waived or could
- * not be proven.
+ * claims is run, what it does not claim must be refused. What the peer has no means for is no test at all, so that nothing
+ * unproven looks passed. The last case prints claims, passes, and what was waived or could not be proven.
  */
 export function conformance(plugin: SourcePlugin, options: SourceOptions): void;
 export function conformance(plugin: DestinationPlugin, options: DestinationOptions): void;
@@ -20,7 +20,12 @@ export function conformance(plugin: SourcePlugin | DestinationPlugin, options: A
   describe(`${plugin.kind} ${plugin.id}`, () => {
     for (const one of cases) {
       if (one.unproven) report.add({ id: one.id, state: 'not proven', notes: [one.unproven] });
-      else it(one.id, async () => settle(report.add(await attempt(one, options, timeout))), 2 * timeout + 5000);
+      else
+        it(
+          nameOf(one, options),
+          async () => settle(report.add(await attempt(one, options, timeout))),
+          2 * timeout + 5000,
+        );
     }
     it('the report has no waiver without a reason or a case', async () => {
       (options.print ?? ((text: string) => void process.stdout.write(text)))(report.text());
@@ -57,7 +62,6 @@ async function attempt(one: Case, options: AnyOptions, timeout: number): Promise
     await run(one, trial, timeout);
     return { id: one.id, state: waiver === undefined ? 'passed' : 'waived in vain', notes: trial.notes };
   } catch (error) {
-    if (error instanceof NotApplicable) return { id: one.id, state: 'not proven', notes: [error.message] };
     const state = waiver?.trim() ? 'waived' : 'failed';
     return { id: one.id, state, notes: waiver?.trim() ? [waiver, ...trial.notes] : trial.notes, error };
   }
@@ -72,6 +76,12 @@ async function run(one: Case, trial: Trial, timeout: number): Promise<void> {
     (error: unknown) => (failure ??= { error }),
   );
   if (failure) throw failure.error;
+}
+
+/** A waived case is shown with its reason: it may have failed. */
+function nameOf({ id }: Case, { waivers }: AnyOptions): string {
+  const reason = waivers && Object.hasOwn(waivers, id) ? waivers[id]?.trim() : undefined;
+  return reason ? `${id} (waived: ${reason})` : id;
 }
 
 function settle(outcome: Outcome): void {

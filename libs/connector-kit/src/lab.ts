@@ -7,7 +7,7 @@ import type {
   SourcePlugin,
   SourceSession,
 } from '@sluice/connector-sdk';
-import { NotApplicable, ok, within } from './assert.js';
+import { ok, within } from './assert.js';
 import type { AnyOptions, DestinationOptions, SourceOptions } from './options.js';
 import type { KitCodec } from './peer.js';
 import { Recorder } from './recorder.js';
@@ -16,7 +16,7 @@ import { jsonSchema, validate } from './schema.js';
 export interface Case {
   /** 'resume/full': what waivers and reports call it. */
   readonly id: string;
-  /** Why it cannot run with this peer; it is then listed as not proven. */
+  /** Why it cannot run with this peer; it is then listed as not proven, and no test runner shows it as passed. */
   readonly unproven?: string | undefined;
   run(trial: Trial): Promise<void>;
 }
@@ -123,8 +123,8 @@ export class DestinationLab extends Lab<DestinationPlugin, DestinationOptions, D
 /** A value, or what a function answers now. */
 export const valueOf = (value: unknown): unknown => (typeof value === 'function' ? (value as () => unknown)() : value);
 
-/** The peer's function, or the end of the case: it proves nothing without. */
+/** The peer's function. A case that needs one is `unproven` without it and is never run: this fails. */
 export function needs<T>(means: T | undefined, name: string): T {
-  if (means === undefined) throw new NotApplicable(`the peer has no '${name}'`);
+  ok(means !== undefined, `the peer has no '${name}'`);
   return means;
 }

@@ -1,7 +1,7 @@
 /** Tables for a source to read: made by the peer, found by `discover`, with the rows that a read must answer. */
 import type { LogicalType, ReadMode, Row, SourceSession, Stream, StreamRequest, Value } from '@sluice/connector-sdk';
 import { streamId } from '@sluice/connector-sdk';
-import { NotApplicable, ok } from './assert.js';
+import { ok } from './assert.js';
 import { type SourceLab, type Trial, needs } from './lab.js';
 import type { PeerColumn } from './peer.js';
 import type { Reader } from './reading.js';
@@ -102,7 +102,7 @@ function described(lab: SourceLab, stream: Stream, rows: readonly Row[], add: So
 
 function cursorOf(stream: Stream): string {
   const cursor = stream.cursors.includes('id') ? 'id' : stream.cursors[0];
-  if (cursor === undefined) throw new NotApplicable(`stream '${stream.id}' has no column for mode 'cursor'`);
+  ok(cursor !== undefined, `'cursor' is claimed, but stream '${stream.id}' has no column for it`);
   return cursor;
 }
 

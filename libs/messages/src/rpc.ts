@@ -87,6 +87,8 @@ export type Outcome =
 
 export interface Rpc {
   'catalog.connectors.list': [Record<string, never>, readonly ConnectorView[]];
+  /** Plugins that are installed and cannot be used, each in a sentence that names it and says why. */
+  'catalog.connectors.refused': [Record<string, never>, readonly string[]];
   'catalog.endpoints.create': [By<Scoped & { role: Role } & EndpointInput>, EndpointView];
   'catalog.endpoints.getMany': [
     { readonly role: Role; readonly keys: readonly ById[] },

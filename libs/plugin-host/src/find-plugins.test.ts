@@ -36,7 +36,7 @@ test('a workspace, its node_modules and their scopes are searched; a package lin
   expect(reasons).toEqual([]);
 });
 
-test('a folder of plugins, a node_modules and one package are roots as well; a missing one is empty', () => {
+test('a folder of plugins, a node_modules and one package are roots as well; one that is missing or holds none is refused', () => {
   const fill = (folder: Folder) => {
     folder.package('installed/b', { name: 'b', sluice: key });
     folder.package('installed/@x/a', { name: '@x/a', sluice: key });
@@ -47,8 +47,14 @@ test('a folder of plugins, a node_modules and one package are roots as well; a m
     join(path, 'single'),
     join(path, 'installed'),
     join(path, 'missing'),
+    join(path, 'plain'),
   ];
-  expect(discover(fill, roots).found).toEqual(['@x/a', 'b', 'single']);
+  const { found, reasons } = discover((folder) => (fill(folder), folder.package('plain/a', { name: 'a' })), roots);
+  expect(found).toEqual(['@x/a', 'b', 'single']);
+  expect(reasons.map((reason) => reason.replace(/^.*\//, ''))).toEqual([
+    'missing: there is no such folder',
+    'plain: no package in this folder has the key "sluice" in its package.json',
+  ]);
 });
 
 test.each<[string, object, string]>([

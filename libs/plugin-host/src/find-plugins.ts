@@ -6,21 +6,34 @@ import { type Manifest, isObject, packageFolders, readManifest } from './package
 /**
  * Packages with the key `"sluice": { "contract": 1, "plugin": "./dist/index.js" }` in their package.json. Each root may be a
  * workspace (its packages and its node_modules, scopes included), a node_modules, a folder of plugins, or one package.
- * Imports nothing. A package that wants to be a plugin and cannot is a refusal with its reason. Ordered by root, then by name.
+ * Imports nothing. A package that wants to be a plugin and cannot is a refusal with its reason, and so is a root that holds
+ * none: somebody named it for a reason. Ordered by root, then by name.
  */
 export function findPlugins({ roots }: { readonly roots: readonly string[] }): Findings {
   const found: Found[] = [];
   const refusals: Refusal[] = [];
   const seen = new Set<string>();
-  for (const folder of roots.flatMap((root) => packageFolders(resolve(root)))) {
-    if (seen.has(folder)) continue;
-    seen.add(folder);
-    const answer = examine(folder);
-    if (answer && 'reason' in answer) refusals.push(answer);
-    else if (answer) found.push(answer);
+  for (const root of roots.map((path) => resolve(path))) {
+    const folders = packageFolders(root);
+    const answers = folders.map((folder) => ({ folder, answer: examine(folder) }));
+    if (answers.every(({ answer }) => answer === undefined)) refusals.push(nothingIn(root));
+    for (const { folder, answer } of answers) {
+      if (!answer || seen.has(folder)) continue;
+      seen.add(folder);
+      if ('reason' in answer) refusals.push(answer);
+      else found.push(answer);
+    }
   }
   return { found, refusals };
 }
+
+const nothingIn = (root: string): Refusal => ({
+  package: root,
+  folder: root,
+  reason: existsSync(root)
+    ? 'no package in this folder has the key "sluice" in its package.json'
+    : 'there is no such folder',
+});
 
 function examine(folder: string): Found | Refusal | undefined {
   const manifest = readManifest(folder);

@@ -16,6 +16,7 @@ export interface Found {
 
 /** A plugin, or a package that wants to be one, that cannot be used; `reason` says why, in a sentence. */
 export interface Refusal {
+  /** The package's name; of a root that holds no plugin its absolute path. */
   readonly package: string;
   readonly folder: string;
   readonly reason: string;

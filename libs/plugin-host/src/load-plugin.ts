@@ -1,6 +1,7 @@
+import { isAbsolute } from 'node:path';
 import { ConfigError, codes } from '@sluice/connector-sdk';
 import type { DestinationPlugin, SourcePlugin } from '@sluice/connector-sdk';
-import { type Found, contractVersion } from './found.js';
+import { type Found, type Refusal, contractVersion } from './found.js';
 import { importEntry } from './import-entry.js';
 import { isObject } from './package-folders.js';
 
@@ -19,8 +20,12 @@ export async function loadPlugin(found: Found): Promise<readonly Plugin[]> {
   return plugins as Plugin[];
 }
 
-const refused = (found: Found, reason: string, cause?: unknown): ConfigError =>
-  new ConfigError(`plugin package '${found.package}' is refused: ${reason}`, {
+/** The sentence that names a refused package, or a folder that holds none, and says why. */
+export const sayRefusal = ({ package: name, reason }: Pick<Refusal, 'package' | 'reason'>): string =>
+  isAbsolute(name) ? `no plugins from '${name}': ${reason}` : `plugin package '${name}' is refused: ${reason}`;
+
+const refused = ({ package: name }: Found, reason: string, cause?: unknown): ConfigError =>
+  new ConfigError(sayRefusal({ package: name, reason }), {
     code: codes.pluginRefused,
     ...(cause === undefined ? {} : { cause }),
   });

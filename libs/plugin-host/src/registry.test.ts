@@ -84,6 +84,24 @@ test.each<[string, string, string]>([
   });
 });
 
+test('a name that nobody has: the error lists who is there, and who was refused and why', async () => {
+  folder.package('a', { name: 'a', sluice: key }, pluginText({}));
+  folder.package('b', { name: 'b', sluice: { ...key, contract: 2 } });
+  folder.package('c', { name: 'c', sluice: key }, 'throw new Error("no libpq")');
+  await expect(open().source('oracle')).rejects.toMatchObject({
+    code: 'no-such-connector',
+    fix: 'use one of: demo',
+    message:
+      'no source plugin is called "oracle"; installed: demo' +
+      "; plugin package 'b' is refused: it is written for contract 2; this host speaks 1" +
+      "; plugin package 'c' is refused: its import threw Error: no libpq",
+  });
+  expect((await open().list()).refusals.map(({ reason }) => reason)).toEqual([
+    'it is written for contract 2; this host speaks 1',
+    'its import threw Error: no libpq',
+  ]);
+});
+
 test('what an import throws is kept as the cause, with its own words', async () => {
   folder.package('plugin-demo', { name: 'plugin-demo', sluice: key }, 'throw new RangeError("libpq is missing")');
   const error: unknown = await open()

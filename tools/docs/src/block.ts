@@ -16,4 +16,8 @@ export function withFiles(page: string, read: (name: string) => string): string 
   const names = [...page.matchAll(/<!-- sluice:file (\S+) -->/g)].map(([, name = '']) => name);
   return names.reduce((text, name) => withBlock(text, `file ${name}`, fenced(name, read(name))), page);
 }
-const fenced = (name: string, text: string): string => `\`\`\`${name.split('.').at(-1)}\n${text.trimEnd()}\n\`\`\``;
+/** A package.json has a format of its own, which Prettier would change here. */
+const fenced = (name: string, text: string): string => {
+  const kind = name.split('.').at(-1);
+  return `${kind === 'json' ? '<!-- prettier-ignore -->\n' : ''}\`\`\`${kind}\n${text.trimEnd()}\n\`\`\``;
+};

@@ -1,7 +1,10 @@
 import { codes } from '@sluice/connector-sdk';
 import { code, table } from './markdown.js';
 
-/** docs/errors.md, from the text of codes.ts: the comment above a code is its documentation. Throws when one has none. */
+/**
+ * docs/errors.md, from the text of codes.ts: the comment above a code is its documentation, `Fix:` begins what to do about it.
+ * Throws when a code has not both.
+ */
 export function errorPage(source: string): string {
   const body = source.slice(source.indexOf('export const codes'), source.indexOf('} as const'));
   const documented = new Map<string, string>();
@@ -11,9 +14,11 @@ export function errorPage(source: string): string {
   const rows = Object.values(codes).map((value) => {
     const comment = documented.get(value);
     if (!comment) throw new Error(`the error code '${value}' has no comment`);
-    return [code(value), comment];
+    const [meaning = '', fix] = comment.split(' Fix: ');
+    if (!fix) throw new Error(`the comment of the error code '${value}' has no 'Fix:'`);
+    return [code(value), meaning, fix];
   });
-  return `${intro}\n\n${table(['code', 'meaning'], rows)}\n`;
+  return `${intro}\n\n${table(['code', 'meaning', 'what to do, unless the error has a `fix` of its own'], rows)}\n`;
 }
 
 const intro = `# Errors

@@ -125,12 +125,17 @@ test('a plugin that is refused is named', async () => {
   );
 });
 
-test('every code has a row with its comment; one without a comment is an error', () => {
+test('every code has a row with its meaning and what to do; one that lacks either is an error', () => {
   const source = readFileSync(join(repository, 'libs/connector-sdk/src/codes.ts'), 'utf8');
-  expect(errorPage(source)).toContain('| `fenced` | Another runner has taken the lane. |');
-  expect(() => errorPage(source.replace('/** Another runner has taken the lane. */', ''))).toThrow(
-    "the error code 'fenced' has no comment",
+  expect(errorPage(source)).toContain(
+    '| `fenced` | Another runner has taken the lane. | None: the other runner goes on with it. |',
   );
+  const without = (text: string) => errorPage(source.replace(text, ''));
+  expect(() => without('* Fix: None: the other runner goes on with it.')).toThrow(
+    "the comment of the error code 'fenced' has no 'Fix:'",
+  );
+  const whole = /\/\*\*\s+\* Another runner[^]*?\*\//.exec(source)?.[0] ?? 'missing';
+  expect(() => without(whole)).toThrow("the error code 'fenced' has no comment");
 });
 
 test('the pages of this repository that need no built plugin are up to date', async () => {
@@ -139,5 +144,5 @@ test('the pages of this repository that need no built plugin are up to date', as
   const readme = readFileSync(join(repository, 'libs/connector-sdk/README.md'), 'utf8');
   const read = (name: string) => readFileSync(join(repository, 'tools/docs/examples', name), 'utf8');
   expect(readme).toBe(withFiles(readme, read));
-  expect(readme.match(/<!-- sluice:file /g)).toHaveLength(6);
+  expect(readme.match(/<!-- sluice:file /g)).toHaveLength(9);
 });

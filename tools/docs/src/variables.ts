@@ -47,8 +47,8 @@ export const variables: readonly Variable[] = [
   variable(
     'SLUICE_PLUGIN_ROOTS',
     ['catalog', 'runner'],
-    'the working directory',
-    'Folders in which connector plugins are looked for, separated like PATH.',
+    'none',
+    "Folders in which connector plugins are looked for, beside Sluice's own workspace and node_modules; separated like PATH.",
   ),
   variable(
     'SLUICE_KEYRING',

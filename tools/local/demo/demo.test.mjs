@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { parsePostgresUrl } from '../postgres-client.mjs';
 import { startServers } from '../servers.mjs';
+import '../testing/end-with-signal.mjs';
 import { startStandInApi } from '../testing/stand-in-api.mjs';
 import { runMainJob } from './main-job.mjs';
 import { progressLine } from './progress-bar.mjs';

@@ -17,16 +17,23 @@ export interface Connector {
 }
 export interface Connectors {
   list(): Promise<readonly ConnectorView[]>;
+  /** Plugins that cannot be used, each in a sentence with its reason. */
+  refused(): Promise<readonly string[]>;
   /** Throws 'unknown-connector', naming those that are installed. */
   find(role: Role, type: string): Promise<Connector>;
 }
 
-export function unknownConnector(role: Role, type: string, installed: readonly ConnectorView[]): Error {
+export function unknownConnector(
+  role: Role,
+  type: string,
+  installed: readonly ConnectorView[],
+  refused: readonly string[] = [],
+): Error {
   const names = installed
     .filter((view) => view.role === role)
     .flatMap(typesOf)
     .sort();
-  return invalid('unknown-connector', `no ${role} connector "${type}" is installed`, {
+  return invalid('unknown-connector', [`no ${role} connector "${type}" is installed`, ...refused].join('; '), {
     fix: names.length > 0 ? `use one of: ${names.join(', ')}` : `install a ${role} plugin`,
     details: { installed: names },
   });

@@ -1,33 +1,41 @@
 /** Connectors out of the plugins that are installed under some folders. */
+import { isAbsolute } from 'node:path';
 import { codes, isSluiceError, type DestinationPlugin, type SourcePlugin } from '@sluice/connector-sdk';
 import type { ConnectorView, JsonObject } from '@sluice/messages';
 import {
   configSchemaOf,
   joinSecrets,
   openRegistry,
+  sayRefusal,
   splitSecrets,
   validateConfig,
   type PluginInfo,
-  type Refusal,
   type Registry,
 } from '@sluice/plugin-host';
 import { unknownConnector, type Connector, type Connectors, type Role } from './connectors.js';
 
-/** Looks through the folders once; plugins are imported when they are first asked for. `refused` hears of those that cannot be used. */
+/**
+ * Looks through the folders once; plugins are imported when they are first asked for, all of them for a list. `said` hears once
+ * of each package and folder that cannot be used; `refused` is for tenants, who need not know this machine's folders.
+ */
 export function installedConnectors(
   roots: readonly string[],
-  refused: (refusal: Refusal) => void = () => undefined,
+  said: (sentence: string) => void = () => undefined,
 ): Connectors {
   const registry = openRegistry({ roots });
   const known = new Map<string, Promise<Connector>>();
-  let listed: Promise<readonly ConnectorView[]> | undefined;
-  const list = (): Promise<readonly ConnectorView[]> =>
-    (listed ??= registry.list().then(({ plugins, refusals }) => {
-      refusals.forEach(refused);
-      return plugins.map(viewOf);
+  let listing: ReturnType<Registry['list']> | undefined;
+  const all = (): ReturnType<Registry['list']> =>
+    (listing ??= registry.list().then((answer) => {
+      for (const refusal of answer.refusals) said(sayRefusal(refusal));
+      return answer;
     }));
+  const list = async (): Promise<readonly ConnectorView[]> => (await all()).plugins.map(viewOf);
+  const refused = async (): Promise<readonly string[]> =>
+    (await all()).refusals.filter((one) => !isAbsolute(one.package)).map(sayRefusal);
   return {
     list,
+    refused,
     async find(role, type) {
       const key = `${role} ${type}`;
       const found = known.get(key) ?? resolve(registry, role, type);
@@ -37,7 +45,7 @@ export function installedConnectors(
       } catch (error) {
         known.delete(key);
         if (isSluiceError(error) && error.code === codes.noSuchConnector)
-          throw unknownConnector(role, type, await list());
+          throw unknownConnector(role, type, await list(), await refused());
         throw error;
       }
     },

@@ -126,11 +126,11 @@ test('a crash between publish and commit: the announcement is repeated and the b
 
 test('a run that is not due is announced when it is', async () => {
   const pipelineId = await pipeline();
-  const notBefore = new Date(Date.now() + 1000).toISOString();
+  const notBefore = new Date(Date.now() + 4000).toISOString();
   const run = await catalog.runs.create({ tenantId, actor, pipelineId, trigger: 'manual', notBefore });
   await catalog.outbox.flush();
   expect(await queued()).not.toContain(run.id);
-  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await new Promise((resolve) => setTimeout(resolve, 4100));
   await catalog.outbox.sweep();
   expect(await queued()).toContain(run.id);
 });

@@ -122,6 +122,15 @@ describe('sources', () => {
     expect(api.catalog.endpoints.size).toBe(0);
   });
 
+  test('S1-01c a type without a plugin: the answer says which plugins were refused, and why', async () => {
+    api.catalog.refused = ["plugin package 'dbase' is refused: it is written for contract 2; this host speaks 1"];
+    const answer = await api.post(path, { ...body, connectorType: 'dbase' }).finally(() => (api.catalog.refused = []));
+    expect((answer.body as { message: string }).message).toBe(
+      'Connector type "dbase" is not known as a source; installed are mariadb, mysql, postgres; ' +
+        "plugin package 'dbase' is refused: it is written for contract 2; this host speaks 1",
+    );
+  });
+
   test('S1-01c a variant of a plugin is a type too', async () => {
     expect((await api.post(path, { ...body, connectorType: 'mariadb' })).body).toMatchObject({
       connectorType: 'mariadb',

@@ -17,7 +17,9 @@ export async function requireInstalled(
 ): Promise<void> {
   const installed = typesOf(await bus.call('catalog.connectors.list', {}), role);
   if (installed.includes(type)) return;
-  const list = installed.length > 0 ? `installed are ${installed.join(', ')}` : 'none is installed';
+  const refused = await bus.call('catalog.connectors.refused', {});
+  const names = installed.length > 0 ? `installed are ${installed.join(', ')}` : 'none is installed';
+  const list = [names, ...refused.map((sentence) => (sentence.split('\n')[0] ?? '').slice(0, 300))].join('; ');
   const quoted = JSON.stringify(type.slice(0, 64));
   throw promised.includes(type)
     ? invalid('connector-not-installed', `Connector type ${quoted} has no ${role} plugin installed yet; ${list}`)

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ConfigError, DataError, LostPositionError, codes, defineSource } from '@sluice/connector-sdk';
-import type { Checkpoint, Stream, StreamRequest, Value } from '@sluice/connector-sdk';
+import type { Batch, Checkpoint, Stream, StreamRequest, Value } from '@sluice/connector-sdk';
 import { type Contact, contacts, lastId } from './acme-client.js';
 
 const stream: Stream = {
@@ -46,7 +46,7 @@ const source = defineSource({
       check: async () => [],
       discover: async (only) => (only?.includes(stream.id) === false ? [] : [stream]),
 
-      async *read([request], after) {
+      async *read([request], after): AsyncGenerator<Batch> {
         const { selected, mode } = accepted(request, after);
         // The upper bound is fixed when the read starts, and kept in its checkpoints: what comes later is for the next read.
         const until = Number(after?.['until'] ?? (await unlessAborted(lastId(options, signal))));

@@ -15,15 +15,19 @@ export function readCases(lab: SourceLab): Case[] {
       modes.includes('full'),
       { id: 'read/full', run: (trial) => whole(lab, trial, 'full') },
       { id: 'read/columns', run: (trial) => selected(lab, trial) },
-      { id: 'read/two-streams', run: (trial) => twoStreams(lab, trial) },
-      { id: 'read/bounded', run: (trial) => bounded(lab, trial) },
+      { id: 'read/two-streams', unproven: missing(lab, 'make'), run: (trial) => twoStreams(lab, trial) },
+      { id: 'read/bounded', unproven: missing(lab, 'make'), run: (trial) => bounded(lab, trial) },
       { id: 'read/not-ahead', unproven: missing(lab, 'fetched'), run: (trial) => notAhead(lab, trial) },
       { id: 'read/return', run: (trial) => returned(lab, trial) },
     ),
     ...when(
       modes.includes('cursor'),
       { id: 'read/cursor', run: (trial) => whole(lab, trial, 'cursor') },
-      { id: 'read/cursor-increment', run: (trial) => increment(lab, trial) },
+      {
+        id: 'read/cursor-increment',
+        unproven: lab.options.peer.make && missing(lab, 'add'),
+        run: (trial) => increment(lab, trial),
+      },
       { id: 'read/cursor-ties', unproven: missing(lab, 'make'), run: (trial) => ties(lab, trial) },
     ),
     ...when(split, { id: 'read/split', run: (trial) => parts(lab, trial) }),
@@ -35,7 +39,7 @@ export function readCases(lab: SourceLab): Case[] {
 
 export const missing = (
   lab: SourceLab,
-  means: 'make' | 'fetched' | 'cut' | 'lose' | 'change' | 'leftovers',
+  means: 'make' | 'add' | 'fetched' | 'cut' | 'lose' | 'change' | 'leftovers',
 ): string | undefined => (lab.options.peer[means] ? undefined : `the peer has no '${means}'`);
 
 async function whole(lab: SourceLab, trial: Trial, mode: ReadMode): Promise<void> {
@@ -61,7 +65,6 @@ async function selected(lab: SourceLab, trial: Trial): Promise<void> {
 }
 
 async function twoStreams(lab: SourceLab, trial: Trial): Promise<void> {
-  needs(lab.options.peer.make, 'make');
   const { session } = await lab.open(trial);
   const one = await sourceTable(lab, trial, session, { name: 'kit_one', count: 5 });
   const two = await sourceTable(lab, trial, session, { name: 'kit_two', count: 9 });
@@ -75,7 +78,6 @@ async function twoStreams(lab: SourceLab, trial: Trial): Promise<void> {
 
 /** Twelve megabytes in rows of half a megabyte. */
 async function bounded(lab: SourceLab, trial: Trial): Promise<void> {
-  needs(lab.options.peer.make, 'make');
   const { session } = await lab.open(trial);
   const limit = lab.options.maxBatchBytes ?? 2 ** 24;
   const columns = [plainColumns[0]!, { name: 'text', type: 'string', nullable: false } as const];
