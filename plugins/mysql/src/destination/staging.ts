@@ -15,6 +15,7 @@ import type { Link } from '../link.js';
 import { quotePath } from '../quote.js';
 import { stageChanges } from './changes.js';
 import type { LaneRow, Shadow } from './checkpoints.js';
+import { withoutForeignKeys } from './foreign-keys.js';
 import { type LoadTarget, insertRaw, insertRows, loadRaw, loadRows } from './load.js';
 import { type Stage, noChanges, publish } from './publish.js';
 import { type Filling, prepareShadow } from './shadow.js';
@@ -126,8 +127,9 @@ export class Staging {
     if (filling === undefined) throw new Error(`${data.stream} was not prepared`);
     await this.begin();
     filling.dirty = true;
-    const { stream, columns, shadow } = filling;
-    return this.#load({ stream, columns, path: shadow.path, replace: false }, data);
+    const { stream, columns, shadow, foreignKeys } = filling;
+    const load = () => this.#load({ stream, columns, path: shadow.path, replace: false }, data);
+    return foreignKeys ? withoutForeignKeys(this.loading, load) : load();
   }
 
   #load(target: LoadTarget, data: Bulk): Promise<Written> {
