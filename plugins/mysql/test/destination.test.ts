@@ -9,7 +9,7 @@ import {
   streamId,
 } from '@sluice/connector-sdk';
 import { csv1 } from '@sluice/encodings';
-import { Link } from '../src/link.js';
+import { type Link } from '../src/link.js';
 import { Lab, full, laneOf, readOut, servers, targetOf } from './lab.js';
 
 const col = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({

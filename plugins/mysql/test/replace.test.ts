@@ -313,7 +313,7 @@ describe.each(servers)('replace, %s', (name, url) => {
     await lab.sql('CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW SET NEW.id = NEW.id');
     await lab.sql(`CREATE USER '${user}'@'%' IDENTIFIED BY 'x'`);
     const rights = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, CREATE TEMPORARY TABLES';
-    await lab.sql(`GRANT ${rights} ON \`${user.replace('_', '\\_')}\`.* TO '${user}'@'%'`);
+    await lab.sql(`GRANT ${rights} ON \`${user}\`.* TO '${user}'@'%'`);
     try {
       const session = await lab.destination({ username: user, password: 'x' });
       const first = (await failure(load(fresh, simple, ['id'], session))) as { fix: string };
@@ -382,7 +382,7 @@ describe.each(servers)('replace, %s', (name, url) => {
   });
 
   test.each(['swapped', 'refilled'])(
-    'killed before and after each of its statements, a target that is %s ends in the same state',
+    'killed after each of its statements, a target that is %s ends in the same state',
     async (way) => {
       const run = Link.prototype.run;
       const lane = laneOf('killed');
@@ -395,50 +395,50 @@ describe.each(servers)('replace, %s', (name, url) => {
         else await lab.sql('CREATE TABLE lines_ (o INT, FOREIGN KEY (o) REFERENCES orders (id))');
       };
       const state = async (): Promise<unknown> => [await shown(), await triggers(), await lab.tables()];
-      for (const side of ['before', 'after'] as const) {
-        for (let step = 0; ; step++) {
-          await setUp();
-          const session = await lab.destination();
-          await session.resume(lane);
-          const before = await state();
-          await session.prepare(simple, targetOf('orders', 'replace', ['id']));
-          await session.write({ kind: 'rows', stream: simple.id, rows: [[1, 'a']] });
-          await session.commit({ v: 1, n: 1 });
-          await session.write({ kind: 'rows', stream: simple.id, rows: [[3, 'c']] });
-          let count = 0;
-          const spy = jest.spyOn(Link.prototype, 'run').mockImplementation(async function (this: Link, ...args) {
-            const crash = count++ === step;
-            const result = crash && side === 'before' ? undefined : await run.apply(this, args);
-            if (!crash) return result!;
-            const { control, loading } = session as unknown as { control: Link; loading: Link };
-            control.destroy();
-            loading.destroy();
-            throw new Error('crash');
-          });
-          const outcome = await failure(session.commit({ v: 1, n: 2 }, simple.id));
-          spy.mockRestore();
-          await session[Symbol.asyncDispose]();
-          if (count <= step) {
-            expect(step).toBeGreaterThan(way === 'swapped' ? 25 : 8);
-            break;
-          }
-          expect(outcome).toMatchObject({ message: 'crash' });
-          const next = await lab.destination();
-          const last = await next.resume({ ...lane, fence: 2n });
-          if (last?.['n'] !== 2) {
-            expect(last).toEqual({ v: 1, n: 1 });
-            expect(await contents()).toEqual([]);
-            await next.prepare(simple, targetOf('orders', 'replace', ['id']));
-            await next.write({ kind: 'rows', stream: simple.id, rows: [[3, 'c']] });
-            await next.commit({ v: 1, n: 2 }, simple.id);
-          }
-          expect(await contents()).toEqual(expected);
-          expect([side, step, await state()]).toEqual([side, step, before]);
-          await next[Symbol.asyncDispose]();
-          expect(step).toBeLessThan(90);
+      for (let step = 0; ; step++) {
+        await setUp();
+        const session = await lab.destination();
+        await session.resume(lane);
+        const before = await state();
+        await session.prepare(simple, targetOf('orders', 'replace', ['id']));
+        await session.write({ kind: 'rows', stream: simple.id, rows: [[1, 'a']] });
+        await session.commit({ v: 1, n: 1 });
+        await session.write({ kind: 'rows', stream: simple.id, rows: [[3, 'c']] });
+        let count = 0;
+        const spy = jest.spyOn(Link.prototype, 'run').mockImplementation(async function (this: Link, ...args) {
+          // Killed after one statement is killed before the next; a setting of the session dies with it.
+          const crash = !args[0].startsWith('SET ') && count++ === step;
+          const result = await run.apply(this, args);
+          if (!crash) return result;
+          const { control, loading } = session as unknown as { control: Link; loading: Link };
+          control.destroy();
+          loading.destroy();
+          throw new Error('crash');
+        });
+        const outcome = await failure(session.commit({ v: 1, n: 2 }, simple.id));
+        spy.mockRestore();
+        await session[Symbol.asyncDispose]();
+        if (count <= step) {
+          expect(step).toBeGreaterThan(way === 'swapped' ? 20 : 6);
+          break;
         }
+        expect(outcome).toMatchObject({ message: 'crash' });
+        const next = await lab.destination();
+        const last = await next.resume({ ...lane, fence: 2n });
+        if (last?.['n'] !== 2) {
+          expect(last).toEqual({ v: 1, n: 1 });
+          expect(await contents()).toEqual([]);
+          await next.prepare(simple, targetOf('orders', 'replace', ['id']));
+          await next.write({ kind: 'rows', stream: simple.id, rows: [[3, 'c']] });
+          await next.commit({ v: 1, n: 2 }, simple.id);
+        }
+        expect(await contents()).toEqual(expected);
+        expect([step, await state()]).toEqual([step, before]);
+        await next[Symbol.asyncDispose]();
+        expect(step).toBeLessThan(90);
       }
     },
+    180_000,
   );
 
   test('readers never see a gap, whether the target is swapped or refilled', async () => {

@@ -11,12 +11,12 @@ export interface ForeignKey {
   readonly columns: readonly string[];
   readonly referenced: readonly string[];
   readonly referencedColumns: readonly string[];
-  /** 'ON DELETE CASCADE ON UPDATE RESTRICT' */
+  /** ' ON DELETE CASCADE ON UPDATE SET NULL'; RESTRICT and NO ACTION, which are one in InnoDB, are left out. */
   readonly rules: string;
 }
 
-const rule = (text: string | null | undefined): string =>
-  text != null && ['RESTRICT', 'CASCADE', 'SET NULL', 'NO ACTION', 'SET DEFAULT'].includes(text) ? text : 'RESTRICT';
+const rule = (event: string, action: string | null | undefined): string =>
+  action != null && ['CASCADE', 'SET NULL', 'SET DEFAULT'].includes(action) ? ` ON ${event} ${action}` : '';
 
 async function find(link: Link, where: string): Promise<readonly ForeignKey[]> {
   if (link.server.flavour === 'singlestore') return []; // It has none.
@@ -37,7 +37,7 @@ async function find(link: Link, where: string): Promise<readonly ForeignKey[]> {
       columns: [],
       referenced: [toSchema!, toTable!],
       referencedColumns: [],
-      rules: `ON DELETE ${rule(onDelete)} ON UPDATE ${rule(onUpdate)}`,
+      rules: rule('DELETE', onDelete) + rule('UPDATE', onUpdate),
     };
     key.columns.push(column!);
     key.referencedColumns.push(toColumn!);
@@ -61,7 +61,7 @@ export async function referencesTo(link: Link, path: readonly string[]): Promise
 
 const list = (names: readonly string[]): string => names.map(quoteName).join(', ');
 const definition = (key: ForeignKey, name: string, referenced: readonly string[]): string =>
-  `CONSTRAINT ${quoteName(name)} FOREIGN KEY (${list(key.columns)}) REFERENCES ${quotePath(referenced)} (${list(key.referencedColumns)}) ${key.rules}`;
+  `CONSTRAINT ${quoteName(name)} FOREIGN KEY (${list(key.columns)}) REFERENCES ${quotePath(referenced)} (${list(key.referencedColumns)})${key.rules}`;
 
 /**
  * The key of a target as its shadow has it: names are unique in a database, so it waits under another. InnoDB itself renames

@@ -8,7 +8,7 @@ import { addToShadow, foreignKeysOf, withoutForeignKeys } from './foreign-keys.j
 import { type Existing, fits, inspect, mismatch, refuseRequired, tooNarrow } from './inspect.js';
 import { hash } from './names.js';
 import { narrower } from './narrower.js';
-import { seesTriggers } from './triggers.js';
+import { seesTriggers } from './grants.js';
 
 /** SHOW CREATE TABLE without what differs between a table and its shadow. */
 async function created(link: Link, path: readonly string[]): Promise<string> {

@@ -175,34 +175,3 @@ export async function rehearse(
     );
   }
 }
-
-/**
- * The catalogue hides triggers from those without the right: what is not seen would be lost in silence. True when the grants of the
- * user cover the table.
- */
-export async function seesTriggers(link: Link, path: readonly string[]): Promise<boolean> {
-  if (link.server.flavour === 'singlestore') return true;
-  const grants = (await link.query('SHOW GRANTS')).map(([line]) => line ?? '');
-  const covers = (verb: string): boolean =>
-    grants.some((line) => {
-      const parts = new RegExp(
-        `^${verb} (.*) ON (?:TABLE )?(\\*|\`(?:[^\`]|\`\`)*\`)\\.(\\*|\`(?:[^\`]|\`\`)*\`) (?:TO|FROM) `,
-      ).exec(line);
-      if (parts === null || !/\b(TRIGGER|ALL PRIVILEGES)\b/.test(parts[1]!)) return false;
-      const [schema, table] = [parts[2]!, parts[3]!].map((name) => name.replace(/^`|`$/g, '').replaceAll('``', '`'));
-      const whole = table === '*';
-      return (schema === '*' || matches(schema!, path[0]!, whole)) && (whole || table === path[1]);
-    });
-  return covers('GRANT') && !covers('REVOKE');
-}
-
-/** Names of databases in grants of whole databases are patterns of LIKE. */
-function matches(pattern: string, name: string, wild: boolean): boolean {
-  if (!wild || pattern === name) return pattern === name;
-  const source = pattern.replace(
-    /\\([\s\S])|([%_])|([^%_\\])/gu,
-    (_, escaped?: string, any?: string, plain?: string) =>
-      any === '%' ? '[^]*' : any === '_' ? '[^]' : (escaped ?? plain ?? '').replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'),
-  );
-  return new RegExp(`^${source}$`, 'u').test(name);
-}
