@@ -352,6 +352,24 @@ describe.each(servers)('replace, %s', (name, url) => {
     expect(await shown()).toMatch(/KEY `late`/);
   });
 
+  test('rows of parts are not thrown away when the target changes before the lane that completes them', async () => {
+    await lab.sql('CREATE TABLE orders (id INT NOT NULL PRIMARY KEY, name VARCHAR(20))');
+    const lane = laneOf('in parts');
+    const part = await lab.destination();
+    await part.resume({ ...lane, part: '0' });
+    await part.prepare(simple, targetOf('orders', 'replace', ['id']));
+    await part.write({ kind: 'rows', stream: simple.id, rows: fresh });
+    await part.commit({ v: 1 });
+    await to.resume(lane);
+    await lab.sql('ALTER TABLE orders ADD KEY late (name)');
+    const changed = { class: 'data', fix: 'Start the load over.' };
+    expect(await failure(to.prepare(simple, targetOf('orders', 'replace', ['id'])))).toMatchObject(changed);
+    await lab.sql('ALTER TABLE orders DROP KEY late');
+    await to.prepare(simple, targetOf('orders', 'replace', ['id']));
+    await to.commit({ v: 2 }, simple.id);
+    expect(await contents()).toEqual(expected);
+  });
+
   test.each([
     ['an engine without transactions', 'CREATE TABLE orders (id INT, name VARCHAR(20)) ENGINE = MyISAM', /MyISAM/],
     ['a column that must have a value', 'CREATE TABLE orders (id INT, name VARCHAR(20), must INT NOT NULL)', /"must"/],

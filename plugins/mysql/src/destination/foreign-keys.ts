@@ -15,21 +15,16 @@ export interface ForeignKey {
   readonly rules: string;
 }
 
-const rule = (event: string, action: string | null | undefined): string =>
-  action != null && ['CASCADE', 'SET NULL', 'SET DEFAULT'].includes(action) ? ` ON ${event} ${action}` : '';
-
+/** The catalogue answers quickly only about a table that is named: one that only refers to it is looked for in all of them. */
 async function find(link: Link, where: string): Promise<readonly ForeignKey[]> {
   if (link.server.flavour === 'singlestore') return []; // It has none.
   const rows = await link.query(
-    'SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME,' +
-      ' k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k' +
-      ' LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA' +
-      ' AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME' +
-      ` WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND ${where}` +
-      ' ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION',
+    'SELECT CONSTRAINT_NAME, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME' +
+      ` FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL AND ${where}` +
+      ' ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION',
   );
   const keys = new Map<string, ForeignKey & { columns: string[]; referencedColumns: string[] }>();
-  for (const [name, schema, table, column, toSchema, toTable, toColumn, onDelete, onUpdate] of rows) {
+  for (const [name, schema, table, column, toSchema, toTable, toColumn] of rows) {
     const id = JSON.stringify([schema, table, name]);
     const key = keys.get(id) ?? {
       name: name!,
@@ -37,7 +32,7 @@ async function find(link: Link, where: string): Promise<readonly ForeignKey[]> {
       columns: [],
       referenced: [toSchema!, toTable!],
       referencedColumns: [],
-      rules: rule('DELETE', onDelete) + rule('UPDATE', onUpdate),
+      rules: '',
     };
     key.columns.push(column!);
     key.referencedColumns.push(toColumn!);
@@ -49,13 +44,27 @@ async function find(link: Link, where: string): Promise<readonly ForeignKey[]> {
 const samePath = (a: readonly string[], b: readonly string[]): boolean => a.every((part, i) => part === b[i]);
 
 /** What `path` itself has. */
-export const foreignKeysOf = (link: Link, path: readonly string[]): Promise<readonly ForeignKey[]> =>
-  find(link, `k.TABLE_SCHEMA = ${quoteText(path[0]!)} AND k.TABLE_NAME = ${quoteText(path[1]!)}`);
+export async function foreignKeysOf(link: Link, path: readonly string[]): Promise<readonly ForeignKey[]> {
+  const [schema, table] = path.map(quoteText);
+  const keys = await find(link, `TABLE_SCHEMA = ${schema} AND TABLE_NAME = ${table}`);
+  if (keys.length === 0) return keys;
+  const rows = await link.query(
+    'SELECT CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS' +
+      ` WHERE CONSTRAINT_SCHEMA = ${schema} AND TABLE_NAME = ${table}`,
+  );
+  const rules = new Map(
+    rows.map(([name, ...actions]) => [name, rule('DELETE', actions[0]) + rule('UPDATE', actions[1])]),
+  );
+  return keys.map((key) => ({ ...key, rules: rules.get(key.name) ?? '' }));
+}
 
-/** What other tables have on `path`, as far as the user may see them. */
+const rule = (event: string, action: string | null | undefined): string =>
+  action != null && ['CASCADE', 'SET NULL', 'SET DEFAULT'].includes(action) ? ` ON ${event} ${action}` : '';
+
+/** What other tables have on `path`, as far as the user may see them; without their rules. */
 export async function referencesTo(link: Link, path: readonly string[]): Promise<readonly ForeignKey[]> {
   const [schema, table] = path.map(quoteText);
-  const keys = await find(link, `k.REFERENCED_TABLE_SCHEMA = ${schema} AND k.REFERENCED_TABLE_NAME = ${table}`);
+  const keys = await find(link, `REFERENCED_TABLE_SCHEMA = ${schema} AND REFERENCED_TABLE_NAME = ${table}`);
   return keys.filter((key) => !samePath(key.table, path));
 }
 

@@ -23,16 +23,17 @@ export interface Publication {
   readonly children: readonly ForeignKey[];
 }
 
-/** Throws DataError when a target that must be refilled cannot be. */
-export async function refuseRefill(
+/** Foreign keys of other tables on the target. Throws DataError when it must be refilled for them, and cannot be. */
+export async function childrenOf(
   link: Link,
   stream: string,
   path: readonly string[],
   existing: Existing | undefined,
   specs: readonly ColumnSpec[],
-): Promise<void> {
-  const [child] = existing === undefined ? [] : await referencesTo(link, path);
-  if (existing === undefined || child === undefined) return;
+): Promise<readonly ForeignKey[]> {
+  const children = existing === undefined ? [] : await referencesTo(link, path);
+  const [child] = children;
+  if (existing === undefined || child === undefined) return [];
   const why = `is pointed at by the foreign key ${JSON.stringify(child.name)} of ${child.table.join('.')}, so its rows are replaced in place`;
   const fires = (await triggersOf(link, path)).find((trigger: Trigger) => !trigger.when.endsWith('UPDATE'));
   if (fires !== undefined)
@@ -46,7 +47,7 @@ export async function refuseRefill(
     const now = byName.get(spec.column.name.toLowerCase());
     return now === undefined || (!now.generated && (!fits(spec.column, now) || narrower(spec, now)));
   });
-  if (misfit === undefined) return;
+  if (misfit === undefined) return children;
   const verb = byName.has(misfit.column.name.toLowerCase()) ? 'MODIFY' : 'ADD';
   throw mismatch(
     stream,
@@ -62,8 +63,8 @@ export async function planPublication(link: Link, filling: Filling): Promise<Pub
   if (shape?.print !== shadow.shape) throw targetChanged(stream.id, target);
   const swap = { shadow: shadow.path, target };
   if (shape === undefined) return { due: swap, foreignKeys: [], children: [] };
-  await refuseRefill(link, stream.id, target, shape.existing, columns);
-  const [foreignKeys, children] = [await foreignKeysOf(link, target), await referencesTo(link, target)];
+  const children = await childrenOf(link, stream.id, target, shape.existing, columns);
+  const foreignKeys = await foreignKeysOf(link, target);
   const due: Swap =
     children.length > 0
       ? { ...swap, refilled: true }

@@ -75,7 +75,8 @@ export class MySqlDestination implements DestinationSession {
   async #prepareShadow(stream: Stream, target: Target, path: readonly string[]): Promise<readonly string[]> {
     const lane = this.#holder();
     const recorded = this.#row?.shadows ?? [];
-    const { filling, statements } = await this.#staging.prepareShadow(lane, recorded, stream, target, path);
+    const ofParts = await this.#checkpoints.shadowsOf(this.control, lane);
+    const { filling, statements } = await this.#staging.prepareShadow(lane, recorded, ofParts, stream, target, path);
     const { shadow, dirty } = filling;
     const listed = recorded.some(
       (other) => other.stream === stream.id && other.copy >= shadow.copy && other.shape === shadow.shape,

@@ -8,7 +8,7 @@ import { foreignKeysOf, withoutForeignKeys } from './foreign-keys.js';
 import { type Existing, inspect, mismatch, missingColumns } from './inspect.js';
 import { buildingName, shadowName } from './names.js';
 import { quoteName } from '../quote.js';
-import { refuseRefill } from './refill.js';
+import { childrenOf } from './refill.js';
 import { type TargetShape, asMade, makeLike, targetShape } from './shape.js';
 import { dropTable, tableExists } from './swap.js';
 import { rehearse, triggersOf } from './triggers.js';
@@ -34,6 +34,8 @@ export interface ShadowRequest {
   readonly target: Target;
   readonly path: readonly string[];
   readonly recorded: readonly Shadow[];
+  /** Recorded by every part of the lane: what they filled, the lane without a part completes. */
+  readonly ofParts: readonly Shadow[];
   readonly before: Filling | undefined;
 }
 interface Plan extends ShadowRequest {
@@ -49,8 +51,10 @@ export async function prepareShadow(request: ShadowRequest): Promise<Prepared> {
   const { control, lane, stream, path } = request;
   const shape = await targetShape(control, stream.id, path);
   const plan = { ...request, shape, specs: columnSpecs(stream, request.target.key, control.server) };
-  await refuseRefill(control, stream.id, path, shape?.existing, plan.specs);
-  const known = current(request);
+  await childrenOf(control, stream.id, path, shape?.existing, plan.specs);
+  const own = request.before?.shadow ?? newest(request, request.recorded);
+  const others = newest(request, request.ofParts);
+  const known = own ?? (others && { ...others, filled: false });
   const shadow: Shadow = known ?? {
     stream: stream.id,
     generation: lane.generation,
@@ -65,9 +69,11 @@ export async function prepareShadow(request: ShadowRequest): Promise<Prepared> {
     return made(plan, shadow, await build(plan, shadow.path));
   }
   const dirty = request.before?.dirty ?? false;
-  const missing = extension(plan, shadow, existing, dirty);
+  const shared = request.ofParts.some(({ path: [, table], filled }) => filled && table === shadow.path[1]);
+  const disposable = !shadow.filled && !shared && !dirty && lane.part === undefined;
+  const missing = extension(plan, shadow, existing, disposable);
   // What no commit knows of may be half made, or made after a target that has changed since.
-  if (missing === 'anew' || (known === undefined && lane.part === undefined)) {
+  if (missing === 'anew' || (known === undefined && disposable)) {
     await control.run(dropTable(shadow.path));
     return made(plan, { ...shadow, ...printOf(shape) }, await build(plan, shadow.path));
   }
@@ -92,8 +98,7 @@ async function made(
 }
 
 /** A copy is recorded with the commit that it is part of; within a session the newest counts. */
-const current = ({ recorded, before, stream, lane }: ShadowRequest): Shadow | undefined =>
-  before?.shadow ??
+const newest = ({ stream, lane }: ShadowRequest, recorded: readonly Shadow[]): Shadow | undefined =>
   recorded
     .filter((shadow) => shadow.stream === stream.id && shadow.generation === lane.generation)
     .toSorted((a, b) => b.copy - a.copy)[0];
@@ -114,12 +119,11 @@ export const targetChanged = (stream: string, path: readonly string[]): DataErro
   );
 
 function extension(
-  { shape, path, specs, lane }: Plan,
+  { shape, path, specs }: Plan,
   shadow: Shadow,
   existing: Existing,
-  dirty: boolean,
+  anew: boolean,
 ): readonly ColumnSpec[] | 'anew' {
-  const anew = !shadow.filled && !dirty && lane.part === undefined;
   if (shadow.shape !== shape?.print) {
     if (anew) return 'anew';
     throw targetChanged(shadow.stream, path);

@@ -42,13 +42,14 @@ export class Staging {
   async prepareShadow(
     lane: Lane,
     recorded: readonly Shadow[],
+    ofParts: readonly Shadow[],
     stream: Stream,
     target: Target,
     path: readonly string[],
   ): Promise<{ filling: Filling; statements: readonly string[] }> {
     const { control, loading } = this;
     const before = this.#fillings.get(stream.id);
-    const prepared = await prepareShadow({ control, loading, lane, stream, target, path, recorded, before });
+    const prepared = await prepareShadow({ control, loading, lane, stream, target, path, recorded, ofParts, before });
     this.#retire(stream.id);
     this.#fillings.set(stream.id, prepared.filling);
     return prepared;

@@ -126,10 +126,11 @@ export async function takeNames(link: Link, target: readonly string[], triggers:
   if (link.server.flavour === 'singlestore') return;
   const there = await namesOn(link, target);
   const waiting = [...there].filter((name) => name.startsWith(waitingPrefix));
-  if (waiting.length === 0 && triggers.every(({ name }) => there.has(name))) return;
+  const whole = triggers.every((trigger) => there.has(trigger.name));
+  if (waiting.length === 0 && whole) return;
   await locked(link, target, async () => {
-    for (const trigger of triggers) {
-      // Those that stand already are made again: the order counts.
+    // Those of a run that was killed are made again while the waiting ones stand: the order counts.
+    for (const trigger of whole ? [] : triggers) {
       await link.run(drop([target[0]!, trigger.name]));
       await create(link, trigger, [target[0]!, trigger.name], target);
     }
