@@ -474,13 +474,16 @@ describe.each(servers)('replace, %s', (name, url) => {
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
       })();
-      for (const letter of ['b', 'c', 'd'])
-        await load([
-          [1, letter],
-          [2, letter],
-        ]);
-      reading = false;
-      await reader;
+      try {
+        for (const letter of ['b', 'c', 'd'])
+          await load([
+            [1, letter],
+            [2, letter],
+          ]);
+      } finally {
+        reading = false;
+        await reader;
+      }
       for (const sight of seen) expect(sight).toMatch(/^2(zz|bb|cc|dd)$/);
       expect(seen.size).toBeGreaterThan(1);
     }
