@@ -9,7 +9,7 @@ import {
   streamId,
 } from '@sluice/connector-sdk';
 import { csv1 } from '@sluice/encodings';
-import { Link } from '../src/link.js';
+import { type Link } from '../src/link.js';
 import { Lab, full, laneOf, readOut, servers, targetOf } from './lab.js';
 
 const col = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
@@ -189,9 +189,9 @@ describe.each(servers)('destination, %s', (name, url) => {
     expect(await target()).toEqual([['7']]);
     await to.write(rowsOf([[2, 'b']]));
     await to.commit({ v: 1, done: true }, simple.id);
-    expect(await target()).toEqual([
-      ['1', 'a'],
-      ['2', 'b'],
+    expect(await lab.sql('SELECT old, id, name FROM orders ORDER BY id')).toEqual([
+      [null, '1', 'a'],
+      [null, '2', 'b'],
     ]);
     expect(await lab.tables()).toEqual(['_sluice_checkpoints', 'orders']);
     await to.prepare(simple, targetOf('orders', 'replace', ['id']));
@@ -453,58 +453,6 @@ describe.each(servers)('destination, %s', (name, url) => {
     expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('0');
   });
 
-  test('the swap, killed before and after each of its statements, ends in the same state', async () => {
-    const run = Link.prototype.run;
-    for (const side of ['before', 'after'] as const) {
-      for (let step = 0; ; step++) {
-        await lab.sql('DROP TABLE IF EXISTS orders, _sluice_checkpoints');
-        await lab.sql('CREATE TABLE orders (old int)');
-        const session = await lab.destination();
-        await session.resume(lane);
-        await session.prepare(simple, targetOf('orders', 'replace', ['id']));
-        await session.write(rowsOf([[1, 'a']]));
-        await session.commit({ v: 1, n: 1 });
-        await session.write(rowsOf([[2, 'b']]));
-        let count = 0;
-        const spy = jest.spyOn(Link.prototype, 'run').mockImplementation(async function (this: Link, ...args) {
-          const crash = count++ === step;
-          const result = crash && side === 'before' ? undefined : await run.apply(this, args);
-          if (!crash) return result!;
-          const { control, loading } = session as unknown as { control: Link; loading: Link };
-          control.destroy();
-          loading.destroy();
-          throw new Error('crash');
-        });
-        const outcome = await failure(session.commit({ v: 1, n: 2 }, simple.id));
-        spy.mockRestore();
-        await session[Symbol.asyncDispose]();
-        if (count <= step) break;
-        expect(outcome).toMatchObject({ message: 'crash' });
-        const next = await lab.destination();
-        const last = await next.resume({ ...lane, fence: 2n });
-        if (last?.['n'] === 2)
-          expect(await target()).toEqual([
-            ['1', 'a'],
-            ['2', 'b'],
-          ]);
-        else {
-          expect(last).toEqual({ v: 1, n: 1 });
-          expect(await target()).toEqual([]);
-          await next.prepare(simple, targetOf('orders', 'replace', ['id']));
-          await next.write(rowsOf([[2, 'b']]));
-          await next.commit({ v: 1, n: 2 }, simple.id);
-        }
-        expect(await target()).toEqual([
-          ['1', 'a'],
-          ['2', 'b'],
-        ]);
-        expect(await lab.tables()).toEqual(['_sluice_checkpoints', 'orders']);
-        await next[Symbol.asyncDispose]();
-        expect(step).toBeLessThan(40);
-      }
-    }
-  });
-
   test.each([true, false])(
     'changes: in their order, over batches, unchanged is kept, NULL clears (LOAD DATA LOCAL: %s)',
     async (local) => {
@@ -653,19 +601,14 @@ describe.each(servers)('destination, %s', (name, url) => {
     await lab.sql(`DROP USER '${lab.database}'@'%'`);
   });
 
-  test('a view, and a table that foreign keys point at, are not swapped', async () => {
+  test('a view is no target', async () => {
     await lab.sql('CREATE VIEW v AS SELECT 1 AS a');
-    await lab.sql('CREATE TABLE parent (id int primary key)');
-    await lab.sql('CREATE TABLE child (id int, foreign key (id) references parent (id))');
     await to.resume(lane);
     expect(await failure(to.prepare(simple, targetOf('v', 'replace')))).toMatchObject({
       code: 'target-mismatch',
       message: expect.stringMatching(/view/) as string,
     });
     expect(await failure(to.prepare(simple, targetOf('v', 'append')))).toMatchObject({ code: 'target-mismatch' });
-    expect(await failure(to.prepare(simple, targetOf('parent', 'replace')))).toMatchObject({
-      message: expect.stringMatching(/foreign key of .*child/) as string,
-    });
   });
 
   test('a killed connection is a TransientError, in write and in commit', async () => {

@@ -3,8 +3,9 @@ import { type Finding, codes } from '@sluice/connector-sdk';
 import { checkServer } from '../check-server.js';
 import type { DestinationConfig } from '../config.js';
 import type { Link } from '../link.js';
-import { quoteName, quotePath } from '../quote.js';
+import { nameProblem, quoteName, quotePath } from '../quote.js';
 import { currentUser, hasDatabase } from '../account.js';
+import { seesTriggers } from './grants.js';
 import { dropTable } from './swap.js';
 
 export interface CheckRequest {
@@ -17,7 +18,11 @@ export interface CheckRequest {
 /** Every finding, not the first. Makes, fills, renames and drops a table of its own; leaves nothing behind. */
 export async function check(request: CheckRequest): Promise<readonly Finding[]> {
   const { link, config, variant } = request;
-  const common = [...(await checkServer(link, config, variant)), ...checkLocalInfile(request)];
+  const common = [
+    ...(await checkServer(link, config, variant)),
+    ...checkLocalInfile(request),
+    ...(await checkTriggers(request)),
+  ];
   if (await hasDatabase(link, config.database)) return [...common, ...(await checkTables(request))];
   const message = `There is no database ${JSON.stringify(config.database)}, or the user may not see it.`;
   return [
@@ -35,6 +40,14 @@ function checkLocalInfile({ localInfile }: CheckRequest): readonly Finding[] {
   if (localInfile) return [];
   const message = 'LOAD DATA LOCAL is switched off: rows are written with INSERT, which is several times slower.';
   return [{ code: 'local-infile-off', severity: 'warning', message, fix: 'SET GLOBAL local_infile = ON' }];
+}
+
+async function checkTriggers({ link, config: { database } }: CheckRequest): Promise<readonly Finding[]> {
+  if (nameProblem(database) !== undefined || (await seesTriggers(link, [database, '']))) return [];
+  const message =
+    'The user may not see triggers: a table that is there already cannot be replaced, as its triggers would be lost.';
+  const fix = `GRANT TRIGGER, LOCK TABLES ON ${quoteName(database)}.* TO ${await currentUser(link)}`;
+  return [{ code: codes.permission, severity: 'warning', message, fix }];
 }
 
 async function checkTables({ link, config }: CheckRequest): Promise<readonly Finding[]> {

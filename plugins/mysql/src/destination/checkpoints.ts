@@ -3,7 +3,9 @@ import { type Checkpoint, FencedError, type Lane } from '@sluice/connector-sdk';
 import type { Link } from '../link.js';
 import { quoteBytes, quotePath, quoteText } from '../quote.js';
 import { collation } from './ddl.js';
+import type { ForeignKey } from './foreign-keys.js';
 import { checkpointTable, hash, laneKey } from './names.js';
+import type { Trigger } from './triggers.js';
 
 export interface Shadow {
   readonly stream: string;
@@ -13,11 +15,18 @@ export interface Shadow {
   readonly path: readonly string[];
   /** Rows of it were committed: it must still be there. */
   readonly filled: boolean;
+  /** What the target was when this was made after it (see shape.ts); left out when there was none. */
+  readonly shape?: string;
 }
 /** A committed decision: `shadow` takes the place of `target`. */
 export interface Swap {
   readonly shadow: readonly string[];
   readonly target: readonly string[];
+  /** The rows were brought over with the commit: only the shadow is left to drop. */
+  readonly refilled?: boolean;
+  /** What goes over to the new table under its own name. */
+  readonly triggers?: readonly Trigger[];
+  readonly foreignKeys?: readonly ForeignKey[];
 }
 export interface LaneRow {
   readonly fence: bigint;

@@ -15,6 +15,8 @@ export interface ColumnSpec {
   /** As in DDL, without NULL or NOT NULL. */
   readonly type: string;
   readonly key: boolean;
+  /** The target computes it: the stream's values are left out. */
+  readonly generated?: boolean;
 }
 
 /** No padding and no folding: 'a', 'A' and 'a ' are three keys. MySQL before 8.0.17 pads, and takes 'a' and 'a ' for one. */
@@ -135,8 +137,10 @@ function placement(key: readonly string[], names: string, server: Server): reado
   return key.length > 0 ? [`SHARD KEY (${names})`, `SORT KEY (${names})`] : ['SHARD KEY ()', 'SORT KEY ()'];
 }
 
-export const addColumn = (path: readonly string[], spec: ColumnSpec): string =>
-  `ALTER TABLE ${quotePath(path)} ADD COLUMN ${definition({ ...spec, key: false })}`;
+/** `after`: the column that it follows; the last one of the table when left out. */
+export const addColumn = (path: readonly string[], spec: ColumnSpec, after?: string): string =>
+  `ALTER TABLE ${quotePath(path)} ADD COLUMN ${definition({ ...spec, key: false })}` +
+  (after === undefined ? '' : after === '' ? ' FIRST' : ` AFTER ${quoteName(after)}`);
 
 export const modifyColumn = (path: readonly string[], spec: ColumnSpec): string =>
   `ALTER TABLE ${quotePath(path)} MODIFY COLUMN ${definition(spec)}`;

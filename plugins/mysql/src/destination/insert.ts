@@ -8,12 +8,13 @@ import type { LoadTarget } from './load.js';
 const statementSize = 512 * 1024;
 
 export function* insertStatements({ path, columns, replace }: LoadTarget, rows: readonly Row[]): Generator<string> {
-  const names = columns.map(({ column }) => quoteName(column.name)).join(', ');
+  const written = columns.flatMap((spec, i) => (spec.generated === true ? [] : [{ spec, i }]));
+  const names = written.map(({ spec }) => quoteName(spec.column.name)).join(', ');
   const head = `${replace ? 'REPLACE' : 'INSERT'} INTO ${quotePath(path)} (${names}) VALUES `;
   let values: string[] = [];
   let size = 0;
   for (const row of rows) {
-    const text = `(${columns.map((spec, i) => literalOf(spec, row[i])).join(', ')})`;
+    const text = `(${written.map(({ spec, i }) => literalOf(spec, row[i])).join(', ')})`;
     values.push(text);
     size += text.length;
     if (size < statementSize) continue;

@@ -10,64 +10,71 @@ export interface ExistingColumn extends Column {
   readonly required: boolean;
   /** Its collation takes texts for one that differ by more than trailing spaces: 'a' and 'A'. */
   readonly folds: boolean;
+  /** The table computes it: nothing can be written to it. */
+  readonly generated: boolean;
+  /** No default, no ON UPDATE, no AUTO_INCREMENT: nothing but type, collation and comment is lost with another type. */
+  readonly plain: boolean;
+  readonly collation: string | undefined;
+  readonly comment: string;
 }
 export interface Existing {
+  /** TABLE_TYPE of the catalogue: 'BASE TABLE', 'VIEW'. */
+  readonly kind: string;
   readonly view: boolean;
   readonly columns: readonly ExistingColumn[];
   /** Column names of each unique index, lower case. */
   readonly uniques: readonly (readonly string[])[];
-  /** Foreign keys of other tables that point here, as 'db.table'. */
-  readonly referencedBy: readonly string[];
+  readonly hasPrimary: boolean;
 }
 
-const at = (path: readonly string[], schema = 'TABLE_SCHEMA', table = 'TABLE_NAME'): string =>
-  `${schema} = ${quoteText(path[0]!)} AND ${table} = ${quoteText(path[1]!)}`;
+const at = (path: readonly string[]): string =>
+  `TABLE_SCHEMA = ${quoteText(path[0]!)} AND TABLE_NAME = ${quoteText(path[1]!)}`;
 
 export async function inspect(link: Link, path: readonly string[]): Promise<Existing | undefined> {
   const [table] = await link.query(`SELECT TABLE_TYPE FROM information_schema.TABLES WHERE ${at(path)}`);
   if (table === undefined) return undefined;
   const columns = await link.query(
     'SELECT COLUMN_NAME, IS_NULLABLE, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION,' +
-      ` COLUMN_DEFAULT, EXTRA, COLLATION_NAME FROM information_schema.COLUMNS WHERE ${at(path)} ORDER BY ORDINAL_POSITION`,
+      ` COLUMN_DEFAULT, EXTRA, COLLATION_NAME, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE ${at(path)} ORDER BY ORDINAL_POSITION`,
   );
+  const uniques = await uniquesOf(link, path);
   const number = (cell: string | null | undefined): number | undefined => (cell == null ? undefined : Number(cell));
   return {
+    kind: table[0] ?? '',
     view: table[0] === 'VIEW',
-    columns: columns.map(([name, nullable, native, length, precision, scale, fraction, given, extra, collation]) => ({
-      ...toColumn({
-        name: name!,
-        nullable: nullable === 'YES',
-        native: native!,
-        length: number(length),
-        precision: number(precision),
-        scale: number(scale),
-        fraction: number(fraction),
+    columns: columns.map(
+      ([name, nullable, native, length, precision, scale, fraction, given, extra, collation, comment]) => ({
+        ...toColumn({
+          name: name!,
+          nullable: nullable === 'YES',
+          native: native!,
+          length: number(length),
+          precision: number(precision),
+          scale: number(scale),
+          fraction: number(fraction),
+        }),
+        required: nullable === 'NO' && given === null && !/auto_increment|generated/i.test(extra ?? ''),
+        folds: collation != null && !/_bin$|^binary$/.test(collation),
+        generated: /(VIRTUAL|STORED|PERSISTENT) GENERATED|computed/i.test(extra ?? ''),
+        // MariaDB writes the default NULL as a word.
+        plain: (given === null || (given === 'NULL' && nullable === 'YES')) && (extra ?? '') === '',
+        collation: collation ?? undefined,
+        comment: comment ?? '',
       }),
-      required: nullable === 'NO' && given === null && !/auto_increment|generated/i.test(extra ?? ''),
-      folds: collation != null && !/_bin$|^binary$/.test(collation),
-    })),
-    uniques: await uniquesOf(link, path),
-    referencedBy: await referencesTo(link, path),
+    ),
+    uniques: [...uniques.values()],
+    hasPrimary: uniques.has('PRIMARY'),
   };
 }
 
-async function uniquesOf(link: Link, path: readonly string[]): Promise<readonly (readonly string[])[]> {
+async function uniquesOf(link: Link, path: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
   const rows = await link.query(
     `SELECT INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND ${at(path)} ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
   );
   const indexes = new Map<string, string[]>();
   for (const [index, column] of rows)
     indexes.set(index!, [...(indexes.get(index!) ?? []), (column ?? '').toLowerCase()]);
-  return [...indexes.values()];
-}
-
-async function referencesTo(link: Link, path: readonly string[]): Promise<readonly string[]> {
-  if (link.server.flavour === 'singlestore') return []; // It has no foreign keys.
-  const where = at(path, 'REFERENCED_TABLE_SCHEMA', 'REFERENCED_TABLE_NAME');
-  const rows = await link.query(
-    `SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE ${where}`,
-  );
-  return rows.map(([schema, table]) => `${schema}.${table}`).filter((name) => name !== path.join('.'));
+  return indexes;
 }
 
 /** The target is in the way: the pipeline stops, and `fix` names the choice. */
@@ -82,6 +89,28 @@ export function missingColumns(
   specs: readonly ColumnSpec[],
 ): readonly ColumnSpec[] {
   const byName = new Map(existing.columns.map((column) => [column.name.toLowerCase(), column]));
+  refuseRequired(stream, path, existing, specs);
+  return specs.filter((spec) => {
+    const now = byName.get(spec.column.name.toLowerCase());
+    if (now !== undefined && !fits(spec.column, now)) throw tooNarrow(stream, path, spec, now);
+    return now === undefined;
+  });
+}
+
+export const tooNarrow = (stream: string, path: readonly string[], spec: ColumnSpec, now: Column): DataError =>
+  mismatch(
+    stream,
+    `${path.join('.')} has the column ${JSON.stringify(now.name)} as ${now.native}, which cannot hold every ${spec.column.type}.`,
+    modifyColumn(path, spec),
+  );
+
+/** A column that must have a value, and that the stream does not have. */
+export function refuseRequired(
+  stream: string,
+  path: readonly string[],
+  existing: Existing,
+  specs: readonly ColumnSpec[],
+): void {
   const wanted = new Set(specs.map(({ column }) => column.name.toLowerCase()));
   const required = existing.columns.find((column) => column.required && !wanted.has(column.name.toLowerCase()));
   if (required !== undefined) {
@@ -91,17 +120,6 @@ export function missingColumns(
       `ALTER TABLE ${quotePath(path)} ALTER COLUMN ${quoteName(required.name)} SET DEFAULT '...'`,
     );
   }
-  return specs.filter((spec) => {
-    const now = byName.get(spec.column.name.toLowerCase());
-    if (now !== undefined && !fits(spec.column, now)) {
-      throw mismatch(
-        stream,
-        `${path.join('.')} has the column ${JSON.stringify(now.name)} as ${now.native}, which cannot hold every ${spec.column.type}.`,
-        modifyColumn(path, spec),
-      );
-    }
-    return now === undefined;
-  });
 }
 
 const wholeDigits: Readonly<Record<string, number>> = { boolean: 1, int16: 5, int32: 10, int64: 19 };

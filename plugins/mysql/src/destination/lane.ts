@@ -2,7 +2,8 @@
 import { FencedError, type Lane } from '@sluice/connector-sdk';
 import type { Link } from '../link.js';
 import type { Checkpoints, LaneRow } from './checkpoints.js';
-import { dropTable, inTransaction, settle } from './swap.js';
+import { buildingName } from './names.js';
+import { dropTable, inTransaction, settleOrForget } from './swap.js';
 
 /** Registers the fence, finishes a swap that is due, and forgets what an older generation left. */
 export async function takeLane(control: Link, ddl: Link, checkpoints: Checkpoints, lane: Lane): Promise<LaneRow> {
@@ -13,7 +14,8 @@ export async function takeLane(control: Link, ddl: Link, checkpoints: Checkpoint
     if (found === undefined || found.fence > lane.fence || found.generation > lane.generation) {
       throw new FencedError('Another runner has taken the lane.'); // Invariant 4
     }
-    const settled = await settle(ddl, found);
+    const forgets = lane.startOver === true || found.generation < lane.generation;
+    const settled = await settleOrForget(ddl, found, forgets);
     const known = lane.startOver === true ? await forgotten(control, checkpoints, lane, settled) : settled;
     const checkpoint = known.generation < lane.generation ? undefined : known.checkpoint;
     const taken: LaneRow = { ...known, fence: lane.fence, generation: lane.generation, checkpoint };
@@ -43,11 +45,17 @@ async function dropStale(
 ): Promise<LaneRow> {
   const stale = row.shadows.filter((shadow) => shadow.generation !== lane.generation);
   if (stale.length === 0) return row;
-  for (const { path } of stale) await ddl.run(dropTable(path));
+  for (const { path } of stale) await dropShadow(ddl, path);
   return record(control, checkpoints, lane, (now) => ({
     ...now,
     shadows: now.shadows.filter((shadow) => shadow.generation === lane.generation),
   }));
+}
+
+/** With what a run that was killed may have left of its making. */
+export async function dropShadow(link: Link, path: readonly string[]): Promise<void> {
+  await link.run(dropTable(path));
+  await link.run(dropTable([path[0]!, buildingName(path[1]!)]));
 }
 
 export function record(

@@ -108,10 +108,10 @@ async function load(link: Link, target: LoadTarget, body: AsyncGenerator<Buffer>
 
 export function loadStatement({ path, columns, replace }: LoadTarget): string {
   const fields = columns.map((spec, i) =>
-    expression(spec, '') === undefined ? quoteName(spec.column.name) : `@v${i}`,
+    spec.generated !== true && expression(spec, '') === undefined ? quoteName(spec.column.name) : `@v${i}`,
   );
   const sets = columns.flatMap((spec, i) => {
-    const value = expression(spec, `@v${i}`);
+    const value = spec.generated === true ? undefined : expression(spec, `@v${i}`);
     return value === undefined ? [] : [`${quoteName(spec.column.name)} = ${value}`];
   });
   return (
@@ -125,8 +125,8 @@ export function loadStatement({ path, columns, replace }: LoadTarget): string {
 function expression({ column, type }: ColumnSpec, field: string): string | undefined {
   if (column.type === 'bytes') return `UNHEX(${field})`;
   // As text '0' is the year 2000, and '1' is 49 for BIT; as numbers they are what they say.
-  if (/^(YEAR|BIT)\b/.test(type)) return `${field} + 0`;
-  return /^FLOAT\b/.test(type) ? greatestFloat(field) : undefined;
+  if (/^(YEAR|BIT)\b/i.test(type)) return `${field} + 0`;
+  return /^FLOAT\b/i.test(type) ? greatestFloat(field) : undefined;
 }
 
 /** 3.4028235e+38 is the shortest text of the greatest float32, and a little above it as a double: FLOAT would refuse it. */

@@ -17,3 +17,8 @@ export const shadowName = (lane: Lane, stream: string, copy: number): string =>
 export const oldName = (table: string): string => `_sluice_old_${hash(table).slice(0, 32)}`;
 
 export const checkpointTable = '_sluice_checkpoints';
+
+/** A shadow while it is made. */
+export const buildingName = (shadow: string): string => `${shadow}_b`;
+
+export const isOwn = (table: string): boolean => /^_sluice_(new|old)_[0-9a-f]{32}(_b)?$/.test(table);

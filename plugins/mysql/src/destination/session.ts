@@ -17,10 +17,11 @@ import type { Link } from '../link.js';
 import { quotePath } from '../quote.js';
 import { check } from './check.js';
 import { Checkpoints, type LaneRow } from './checkpoints.js';
-import { record, takeLane } from './lane.js';
+import { dropShadow, record, takeLane } from './lane.js';
+import { planPublication, publishShadow } from './refill.js';
 import type { Filling } from './shadow.js';
 import { Staging } from './staging.js';
-import { dropTable, finishSwap } from './swap.js';
+import { finishSwap } from './swap.js';
 
 /** What the host drives. Members run one at a time. */
 export class MySqlDestination implements DestinationSession {
@@ -74,12 +75,16 @@ export class MySqlDestination implements DestinationSession {
   async #prepareShadow(stream: Stream, target: Target, path: readonly string[]): Promise<readonly string[]> {
     const lane = this.#holder();
     const recorded = this.#row?.shadows ?? [];
-    const { filling, statements } = await this.#staging.prepareShadow(lane, recorded, stream, target, path);
+    const ofParts = await this.#checkpoints.shadowsOf(this.control, lane);
+    const { filling, statements } = await this.#staging.prepareShadow(lane, recorded, ofParts, stream, target, path);
     const { shadow, dirty } = filling;
-    const listed = recorded.some((other) => other.stream === stream.id && other.copy >= shadow.copy);
+    const listed = recorded.some(
+      (other) => other.stream === stream.id && other.copy >= shadow.copy && other.shape === shadow.shape,
+    );
     // A copy made in mid window is recorded with the window's commit: until then it is not the one to go on from.
     if (listed || dirty) return statements;
-    const add = (row: LaneRow): LaneRow => ({ ...row, shadows: [...row.shadows, shadow] });
+    const others = (row: LaneRow) => row.shadows.filter(({ path }) => path[1] !== shadow.path[1]);
+    const add = (row: LaneRow): LaneRow => ({ ...row, shadows: [...others(row), shadow] });
     this.#row = await record(this.control, this.#checkpoints, lane, add);
     return statements;
   }
@@ -125,10 +130,12 @@ export class MySqlDestination implements DestinationSession {
 
   /** Data, checkpoint and the decision to swap, as one. (Invariants 1, 4, 5) */
   async #commitData(lane: Lane, checkpoint: Checkpoint, complete: Filling | undefined): Promise<void> {
+    const publication = complete && (await planPublication(this.control, complete));
     await this.#staging.begin();
     const row = await this.#checkpoints.lockAsHolder(this.loading, lane);
     await this.#staging.publish();
-    const due = complete === undefined ? undefined : { shadow: complete.shadow.path, target: complete.target };
+    if (publication !== undefined) await publishShadow(this.loading, complete!, publication);
+    const due = publication?.due;
     const next: LaneRow = { ...row, checkpoint, due, shadows: this.#staging.filled(row) };
     await this.#checkpoints.update(this.loading, lane, next);
     await this.loading.run('COMMIT');
@@ -147,7 +154,7 @@ export class MySqlDestination implements DestinationSession {
     return guard(async () => {
       await this.#checkpoints.create(this.control);
       for (const { path } of await this.#checkpoints.shadowsOf(this.control, lane))
-        await this.control.run(dropTable(path));
+        await dropShadow(this.control, path);
       await this.#checkpoints.delete(this.control, lane);
     });
   }

@@ -15,6 +15,7 @@ import type { Link } from '../link.js';
 import { quotePath } from '../quote.js';
 import { stageChanges } from './changes.js';
 import type { LaneRow, Shadow } from './checkpoints.js';
+import { withoutForeignKeys } from './foreign-keys.js';
 import { type LoadTarget, insertRaw, insertRows, loadRaw, loadRows } from './load.js';
 import { type Stage, noChanges, publish } from './publish.js';
 import { type Filling, prepareShadow } from './shadow.js';
@@ -41,13 +42,14 @@ export class Staging {
   async prepareShadow(
     lane: Lane,
     recorded: readonly Shadow[],
+    ofParts: readonly Shadow[],
     stream: Stream,
     target: Target,
     path: readonly string[],
   ): Promise<{ filling: Filling; statements: readonly string[] }> {
     const { control, loading } = this;
     const before = this.#fillings.get(stream.id);
-    const prepared = await prepareShadow({ control, loading, lane, stream, target, path, recorded, before });
+    const prepared = await prepareShadow({ control, loading, lane, stream, target, path, recorded, ofParts, before });
     this.#retire(stream.id);
     this.#fillings.set(stream.id, prepared.filling);
     return prepared;
@@ -126,8 +128,9 @@ export class Staging {
     if (filling === undefined) throw new Error(`${data.stream} was not prepared`);
     await this.begin();
     filling.dirty = true;
-    const { stream, columns, shadow } = filling;
-    return this.#load({ stream, columns, path: shadow.path, replace: false }, data);
+    const { stream, columns, shadow, foreignKeys } = filling;
+    const load = () => this.#load({ stream, columns, path: shadow.path, replace: false }, data);
+    return foreignKeys ? withoutForeignKeys(this.loading, load) : load();
   }
 
   #load(target: LoadTarget, data: Bulk): Promise<Written> {

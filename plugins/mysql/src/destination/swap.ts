@@ -1,22 +1,40 @@
 /** Puts a shadow table in its target's place. Repeatable: killed at any point, it ends in the same state. (Invariant 5) */
-import type { Lane } from '@sluice/connector-sdk';
+import { ConfigError, type Lane, codes, isSluiceError } from '@sluice/connector-sdk';
+import { errorNumber, toSluiceError } from '../errors.js';
 import type { Link } from '../link.js';
 import { quotePath, quoteText } from '../quote.js';
 import type { Checkpoints, LaneRow, Swap } from './checkpoints.js';
+import { nameForeignKeys } from './foreign-keys.js';
 import { oldName } from './names.js';
+import { keepCounter } from './shape.js';
+import { hangOn, takeNames, triggersOf } from './triggers.js';
 
 export async function tableExists(link: Link, path: readonly string[]): Promise<boolean> {
   const where = `TABLE_SCHEMA = ${quoteText(path[0]!)} AND TABLE_NAME = ${quoteText(path[1]!)}`;
   return (await link.query(`SELECT 1 FROM information_schema.TABLES WHERE ${where}`)).length > 0;
 }
 
-/** A shadow that is gone has been renamed already: only the old table is left to drop. */
-async function swapTables(link: Link, { shadow, target }: Swap): Promise<void> {
+/**
+ * The new table comes in with all that readers and writers meet: rows, indexes, foreign keys, triggers. Only names that the old table
+ * still holds are given to it when that is gone. A shadow that is gone has been renamed already.
+ */
+async function swapTables(link: Link, due: Swap): Promise<void> {
+  const { shadow, target } = due;
+  if (due.refilled === true) return void (await link.run(dropTable(shadow)));
   const old = [target[0]!, oldName(target[1]!)];
+  let triggers = due.triggers ?? [];
   if (await tableExists(link, shadow)) {
-    for (const sql of renames(link, { shadow, target }, old, await tableExists(link, target))) await link.run(sql);
-  }
-  await link.run(dropTable(old));
+    const replaces = await tableExists(link, target);
+    if (replaces) {
+      triggers = await triggersOf(link, target);
+      await keepCounter(link, target, shadow);
+      await hangOn(link, shadow, triggers);
+    }
+    for (const sql of renames(link, due, old, replaces)) await link.run(sql);
+  } else if (await tableExists(link, old)) triggers = await triggersOf(link, old);
+  await dropOld(link, due, old);
+  await takeNames(link, target, triggers);
+  await nameForeignKeys(link, target, due.foreignKeys ?? []);
 }
 
 export const dropTable = (path: readonly string[]): string => `DROP TABLE IF EXISTS ${quotePath(path)}`;
@@ -35,6 +53,26 @@ function renames(link: Link, { shadow, target }: Swap, old: readonly string[], r
     : [`RENAME TABLE ${from} TO ${to}`];
 }
 
+/** A foreign key that the user may not see has gone with the old table: the swap is taken back, and it comes back with it. */
+async function dropOld(link: Link, { shadow, target }: Swap, old: readonly string[]): Promise<void> {
+  try {
+    await link.run(dropTable(old));
+  } catch (error) {
+    if (![1217, 1451, 3730].includes(errorNumber(error) ?? 0)) throw error;
+    await link.run(
+      `RENAME TABLE ${quotePath(target)} TO ${quotePath(shadow)}, ${quotePath(old)} TO ${quotePath(target)}`,
+    );
+    throw new ConfigError(
+      `A foreign key that the user may not see points at ${target.join('.')}, and would go with the old table when it is replaced.`,
+      {
+        code: codes.targetMismatch,
+        cause: error,
+        fix: 'Drop that foreign key; or let the user read the table that has it, and start the load over.',
+      },
+    );
+  }
+}
+
 const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((part, i) => part === b[i]);
 
@@ -47,6 +85,18 @@ export async function settle(ddl: Link, row: LaneRow): Promise<LaneRow> {
   if (due === undefined) return row;
   await swapTables(ddl, due);
   return { ...row, due: undefined, shadows: row.shadows.filter((shadow) => !same(shadow.path, due.shadow)) };
+}
+
+/** As `settle`; a lane that starts over is not held up by a swap that cannot be. */
+export async function settleOrForget(ddl: Link, row: LaneRow, forgets: boolean): Promise<LaneRow> {
+  try {
+    return await settle(ddl, row);
+  } catch (error) {
+    const known = toSluiceError(error);
+    const hopeless = isSluiceError(known, 'config') || isSluiceError(known, 'data');
+    if (!forgets || !hopeless) throw error;
+    return { ...row, due: undefined };
+  }
 }
 
 /** After the commit that decided on it. The fence was checked there, and is checked again. (Invariant 4) */
