@@ -11,6 +11,8 @@ export const codes = {
   pluginRefused: 'plugin-refused',
   /** The host name does not resolve, or nothing listens at the port. */
   unreachable: 'unreachable',
+  /** The operator does not allow connections to this host, or it is one that none are made to: a metadata service. */
+  outboundDenied: 'outbound-denied',
   /** The system refused the user name, password or key. */
   authentication: 'authentication',
   /** The user is known, but lacks a right. `fix` names the grant. */
