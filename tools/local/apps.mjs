@@ -12,6 +12,7 @@ export const appNames = /** @type {const} */ (['catalog', 'scheduler', 'runner',
  * @property {string} dataDir
  * @property {string} catalogUrl of the catalog's database, with its password
  * @property {string} natsUrl with its password
+ * @property {string} [ownServers] `host:port` of what connectors may not reach, beside NATS
  * @property {number} port of the gateway
  * @property {Record<AppName, number>} healthPorts
  * @property {string} keyring
@@ -25,7 +26,7 @@ export const appNames = /** @type {const} */ (['catalog', 'scheduler', 'runner',
 const privileges = (s) => ({
   catalog: { SLUICE_CATALOG_URL: s.catalogUrl, SLUICE_KEYRING: s.keyring, SLUICE_BOOTSTRAP_FILE: s.bootstrapFile },
   scheduler: {},
-  runner: {},
+  runner: s.ownServers ? { SLUICE_OWN_SERVERS: s.ownServers } : {},
   gateway: { SLUICE_PORT: String(s.port), SLUICE_JWT_SECRET: s.jwtSecret },
 });
 

@@ -52,7 +52,9 @@ export const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, 
     await waitFor(probe, { timeoutMs: externalLimitMs, what: 'PostgreSQL' }).catch((error) => {
       throw new UserError(`SLUICE_CATALOG_URL: ${error instanceof Error ? error.message : error}`);
     });
-    return { url: external, address: parsePostgresUrl(external) };
+    const address = parsePostgresUrl(external);
+    const ownServer = /^(?:%2f|$)/i.test(address.host) ? undefined : `${address.host}:${address.port}`; // not a socket's path
+    return { url: external, address, ownServer };
   }
   const logFile = rotatedLog(logDir, 'postgres');
   const prepared = await preparePostgres({
@@ -67,5 +69,5 @@ export const providePostgres = async ({ dataDir, logDir, stack, secrets, say }, 
   await ensureDatabase(postgresUrl(prepared.address), database);
   say(`PostgreSQL on port ${port}`);
   const address = { ...prepared.address, database };
-  return { url: postgresUrl(address), address };
+  return { url: postgresUrl(address), address, ownServer: undefined };
 };

@@ -1,6 +1,13 @@
 /** What a runner and its worker processes say to each other over the IPC channel ('advanced' serialization: bigint survives). */
 import type { Checkpoint, Finding, Json, Stream } from '@sluice/connector-sdk';
 import type { ErrorReport, LaneCounts, LanePart, LanePlan, LogLevel, Phase, StreamBinding } from '@sluice/engine';
+import type { OutboundSettings } from '@sluice/outbound';
+
+/** What a worker is started with, as one argument of JSON: no secret is in it. */
+export interface WorkerSettings {
+  readonly pluginRoots: readonly string[];
+  readonly outbound: OutboundSettings;
+}
 
 type JsonObject = { readonly [key: string]: Json };
 export type Role = 'source' | 'destination';
