@@ -15,7 +15,6 @@ export function isHostName(text: string): boolean {
 /** The host as it is looked up (international names in ASCII), or undefined when it is neither name nor address. */
 export function lookupForm(host: string): string | undefined {
   if (parseAddress(host) !== undefined) return host;
-  // eslint-disable-next-line no-control-regex -- ASCII is meant, all of it
   const ascii = /^[\0-\x7f]*$/.test(host) ? host : domainToASCII(host);
   return isHostName(ascii) ? ascii : undefined;
 }
