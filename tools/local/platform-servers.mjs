@@ -2,7 +2,7 @@
 /** The servers that the apps need: ours, or the user's own. */
 import { join } from 'node:path';
 import { rotatedLog } from './log-files.mjs';
-import { natsReady, prepareNats } from './nats.mjs';
+import { natsReady, natsUrl, prepareNats } from './nats.mjs';
 import { postgresReady, preparePostgres } from './postgres.mjs';
 import { ensureDatabase, parsePostgresUrl, postgresUrl, withPostgres } from './postgres-client.mjs';
 import { UserError } from './say.mjs';
@@ -22,27 +22,29 @@ const externalLimitMs = 5000;
  * @property {import('./say.mjs').Say} say
  */
 
-/** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<string>} the URL */
+/** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<(name: import('./apps.mjs').AppName) => string>} the URL for each app */
 export const provideNats = async ({ dataDir, logDir, stack, secrets, say }, external, port, binDir) => {
   if (external) {
-    await natsReady(external, () => undefined, '', externalLimitMs).catch((error) => {
+    const urlOf = (/** @type {string} */ name) => process.env[`SLUICE_NATS_URL_${name.toUpperCase()}`] || external;
+    await natsReady(urlOf('catalog'), () => undefined, '', externalLimitMs).catch((error) => {
       throw new UserError(`SLUICE_NATS_URL: ${error instanceof Error ? error.message : error}`);
     });
-    return external;
+    return urlOf;
   }
   const logFile = rotatedLog(logDir, 'nats');
-  const { spec, url, version } = await prepareNats({
+  const options = {
     dataDir: join(dataDir, 'nats'),
     binDir,
     port,
-    password: secrets.natsPassword,
+    passwords: secrets.natsPasswords,
     logFile,
     say,
-  });
+  };
+  const { spec, url, version } = await prepareNats(options);
   const supervisor = await stack.start({ name: 'nats', spec: () => spec, say });
   await natsReady(url, () => supervisor.exit, logFile);
   say(`nats-server ${version} on port ${port}`);
-  return url;
+  return (name) => natsUrl(options, name);
 };
 
 /** @param {Context} context @param {string | undefined} external @param {number} port */

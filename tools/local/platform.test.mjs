@@ -114,11 +114,14 @@ test('gives each app the secrets it needs and no others, never as arguments', as
   const seen = (/** @type {string} */ app) => readFileSync(join(dataDir, `${app}.env.json`), 'utf8');
   for (const app of ['catalog', 'scheduler', 'runner', 'gateway']) {
     const { env, argv } = JSON.parse(seen(app));
-    assert.match(env.SLUICE_NATS_URL, /^nats:\/\/sluice:.+@127\.0\.0\.1:\d+$/);
+    assert.match(env.SLUICE_NATS_URL, new RegExp(`^nats://${app}:.+@127\\.0\\.0\\.1:\\d+$`));
+    for (const [user, password] of Object.entries(secrets.natsPasswords))
+      assert.equal(seen(app).includes(password), user === app);
     assert.equal(env.SLUICE_KEYRING === secrets.keyring, app === 'catalog');
     assert.equal(env.SLUICE_JWT_SECRET === secrets.jwtSecret, app === 'gateway');
     assert.equal(seen(app).includes(secrets.postgresPassword), app === 'catalog');
-    for (const secret of Object.values(secrets)) assert.ok(!argv.join(' ').includes(secret));
+    for (const secret of Object.values({ ...secrets, ...secrets.natsPasswords }))
+      assert.ok(!argv.join(' ').includes(secret));
   }
 });
 

@@ -21,6 +21,9 @@ export function natsOptions(url: string, name: string): ConnectionOptions {
     name,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    ...(urls.some(({ protocol }) => protocol === 'tls:') && { tls: {} }), // a server without it is refused
+    // The only inbox that the user of a service may read; for a user without limits a name like any other.
+    ...(password !== '' && /^\w+$/.test(username) && { inboxPrefix: `_INBOX.${username}` }),
     ...(username !== '' &&
       (password === '' ? { token: decodeURIComponent(username) } : credentials(username, password))),
   };

@@ -28,7 +28,7 @@ export const variables: readonly Variable[] = [
     'SLUICE_NATS_URL',
     ['local', 'every app'],
     'a nats-server of its own',
-    'nats://user:password@host:port, comma-separated for a cluster. With it, none is started. 2.10.23 or newer, JetStream with `sync_interval: always`.',
+    'nats://user:password@host:port, comma-separated for a cluster. With it, none is started; `npm start` gives each app its own as SLUICE_NATS_URL_CATALOG, _SCHEDULER, _RUNNER and _GATEWAY where they are set. 2.10.23 or newer, JetStream with `sync_interval: always`.',
   ),
   variable('SLUICE_NATS_SERVER', 'local', 'PATH, else fetched', 'The nats-server binary to start.'),
   variable(
