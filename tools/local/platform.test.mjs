@@ -219,19 +219,27 @@ test('an external PostgreSQL and NATS are used and not started', async () => {
   const dataDir = freshDirectory();
   const catalogUrl = servers.env.SLUICE_TEST_POSTGRES_URL ?? '';
   const natsUrl = servers.env.SLUICE_TEST_NATS_URL ?? '';
+  const forRunner = natsUrl.replace('127.0.0.1', 'localhost');
   try {
+    process.env.SLUICE_NATS_URL_RUNNER = forRunner;
     const platform = await startPlatform({ ...options(dataDir), catalogUrl, natsUrl });
     await platform.stop();
     assert.deepEqual(Object.keys(platform.processes), ['catalog', 'scheduler', 'runner', 'gateway']);
     assert.equal(postgresUrl(platform.postgres), catalogUrl);
-    const { env } = JSON.parse(readFileSync(join(dataDir, 'catalog.env.json'), 'utf8'));
+    const environment = (/** @type {string} */ app) =>
+      JSON.parse(readFileSync(join(dataDir, `${app}.env.json`), 'utf8')).env;
+    const env = environment('catalog');
     assert.deepEqual([env.SLUICE_CATALOG_URL, env.SLUICE_NATS_URL], [catalogUrl, natsUrl]);
+    assert.equal(env.SLUICE_NATS_URL_RUNNER, undefined);
+    const runner = environment('runner');
+    assert.deepEqual([runner.SLUICE_NATS_URL, runner.SLUICE_OWN_SERVERS], [forRunner, new URL(catalogUrl).host]);
     assert.ok(!existsSync(join(dataDir, 'postgres')) && !existsSync(join(dataDir, 'nats')));
     await assert.rejects(
       startPlatform({ ...options(dataDir), catalogUrl, natsUrl: 'nats://127.0.0.1:1' }),
       /SLUICE_NATS_URL/,
     );
   } finally {
+    delete process.env.SLUICE_NATS_URL_RUNNER;
     await servers.stop();
   }
 });
