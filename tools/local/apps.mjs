@@ -11,7 +11,8 @@ export const appNames = /** @type {const} */ (['catalog', 'scheduler', 'runner',
  * @property {string} appsDir the folder of the apps' folders
  * @property {string} dataDir
  * @property {string} catalogUrl of the catalog's database, with its password
- * @property {string} natsUrl with its password
+ * @property {(name: AppName) => string} natsUrl with the password of the app's user
+ * @property {string | undefined} [ownServers] `host:port` of what connectors may not reach, beside NATS
  * @property {number} port of the gateway
  * @property {Record<AppName, number>} healthPorts
  * @property {string} keyring
@@ -25,18 +26,18 @@ export const appNames = /** @type {const} */ (['catalog', 'scheduler', 'runner',
 const privileges = (s) => ({
   catalog: { SLUICE_CATALOG_URL: s.catalogUrl, SLUICE_KEYRING: s.keyring, SLUICE_BOOTSTRAP_FILE: s.bootstrapFile },
   scheduler: {},
-  runner: {},
+  runner: s.ownServers ? { SLUICE_OWN_SERVERS: s.ownServers } : {},
   gateway: { SLUICE_PORT: String(s.port), SLUICE_JWT_SECRET: s.jwtSecret },
 });
 
 /** What must not reach an app through this process's environment; other settings of the user do. */
 const withheld =
-  /^(SLUICE_(CATALOG_URL|KEYRING|JWT_SECRET|BOOTSTRAP_FILE|PORT|TEST_\w+|NATS_SERVER)$|npm_|NX_|PG[A-Z]+$)/;
+  /^(SLUICE_(CATALOG_URL|NATS_URL_\w+|KEYRING|JWT_SECRET|BOOTSTRAP_FILE|PORT|TEST_\w+|NATS_SERVER)$|npm_|NX_|PG[A-Z]+$)/;
 
 /** @param {AppName} name @param {AppSettings} settings @returns {Record<string, string | undefined>} */
 export const appEnvironment = (name, settings) => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !withheld.test(key))),
-  SLUICE_NATS_URL: settings.natsUrl,
+  SLUICE_NATS_URL: settings.natsUrl(name),
   SLUICE_HTTP_PORT: String(settings.healthPorts[name]),
   SLUICE_DATA_DIR: settings.dataDir,
   LOG_LEVEL: settings.logLevel,

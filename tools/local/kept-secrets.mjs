@@ -3,11 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { natsUsers } from './nats-users.mjs';
 
 /**
  * @typedef {object} Secrets
  * @property {string} postgresPassword
- * @property {string} natsPassword
+ * @property {Record<import('./nats-users.mjs').NatsUser, string>} natsPasswords
  * @property {string} jwtSecret HS256 key of the tokens
  * @property {string} keyring JSON text of the key ring that encrypts stored secrets
  */
@@ -38,7 +39,9 @@ export const keptSecrets = (directory) => {
   }
   const secrets = {
     postgresPassword: kept.postgresPassword ?? randomText(24),
-    natsPassword: kept.natsPassword ?? randomText(24),
+    natsPasswords: /** @type {Secrets['natsPasswords']} */ (
+      Object.fromEntries(natsUsers.map((user) => [user, kept.natsPasswords?.[user] ?? randomText(24)]))
+    ),
     jwtSecret: kept.jwtSecret ?? randomText(32),
     keyring: kept.keyring ?? JSON.stringify({ current: 'k1', keys: { k1: randomBytes(32).toString('base64') } }),
   };

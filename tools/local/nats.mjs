@@ -8,6 +8,7 @@ import { startChild } from './child.mjs';
 import { writePrivate } from './kept-secrets.mjs';
 import { tailOf } from './log-files.mjs';
 import { natsBinary } from './nats-binary.mjs';
+import { authorization } from './nats-users.mjs';
 import { waitFor } from './waiting.mjs';
 
 /**
@@ -15,23 +16,30 @@ import { waitFor } from './waiting.mjs';
  * @property {string} dataDir of the streams and the configuration
  * @property {string} binDir of fetched binaries
  * @property {number} port
- * @property {string} password of user `sluice`
+ * @property {string} [password] of user `sluice`, who may do everything: for tests
+ * @property {Record<import('./nats-users.mjs').NatsUser, string>} [passwords] of one user per service
  * @property {string} logFile
  * @property {import('./say.mjs').Say} say
  * @property {AbortSignal | undefined} [signal] gives up fetching
  */
 
 /** @param {NatsOptions} options @returns {string} */
-const configuration = ({ dataDir, port, password }) =>
+const configuration = ({ dataDir, port, password, passwords }) =>
   [
     'listen: "127.0.0.1:' + port + '"',
     'server_name: sluice',
     'max_payload: 8MB',
-    `authorization { user: sluice, password: ${JSON.stringify(password)} }`,
+    passwords
+      ? authorization((user) => JSON.stringify(passwords[user]))
+      : `authorization { user: sluice, password: ${JSON.stringify(password)} }`,
     `jetstream { store_dir: ${JSON.stringify(dataDir)}, sync_interval: always, max_memory_store: 256MB, max_file_store: 64GB }`,
     'lame_duck_duration: "30s"',
     '',
   ].join('\n');
+
+/** @param {NatsOptions} options @param {import('./nats-users.mjs').NatsUser | 'sluice'} user */
+export const natsUrl = ({ port, password = '', passwords }, user) =>
+  `nats://${user}:${encodeURIComponent(user === 'sluice' || !passwords ? password : passwords[user])}@127.0.0.1:${port}`;
 
 /**
  * Prepares the server and says how to run it.
@@ -56,7 +64,7 @@ export const prepareNats = async (options) => {
     spec,
     path,
     version,
-    url: `nats://sluice:${encodeURIComponent(options.password)}@127.0.0.1:${options.port}`,
+    url: natsUrl(options, options.passwords ? 'local' : 'sluice'),
   };
 };
 
@@ -73,6 +81,7 @@ export const natsReady = (url, exit, logFile, timeoutMs = 60_000) => {
     const connection = await connect({
       servers: `${hostname}:${port || 4222}`,
       ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+      ...(/^\w+$/.test(username) && { inboxPrefix: `_INBOX.${username}` }), // the only inbox a service's user may read
       reconnect: false,
       timeout: 2000,
     });

@@ -2,7 +2,7 @@
 /** The servers that the apps need: ours, or the user's own. */
 import { join } from 'node:path';
 import { rotatedLog } from './log-files.mjs';
-import { natsReady, prepareNats } from './nats.mjs';
+import { natsReady, natsUrl, prepareNats } from './nats.mjs';
 import { postgresReady, preparePostgres } from './postgres.mjs';
 import { ensureDatabase, parsePostgresUrl, postgresUrl, withPostgres } from './postgres-client.mjs';
 import { UserError } from './say.mjs';
@@ -23,28 +23,30 @@ const externalLimitMs = 5000;
  * @property {AbortSignal | undefined} [signal]
  */
 
-/** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<string>} the URL */
+/** @param {Context} context @param {string | undefined} external @param {number} port @param {string} binDir @returns {Promise<(name: import('./apps.mjs').AppName) => string>} the URL for each app */
 export const provideNats = async ({ dataDir, logDir, stack, secrets, say, signal }, external, port, binDir) => {
   if (external) {
-    await natsReady(external, () => undefined, '', externalLimitMs).catch((error) => {
+    const urlOf = (/** @type {string} */ name) => process.env[`SLUICE_NATS_URL_${name.toUpperCase()}`] || external;
+    await natsReady(urlOf('catalog'), () => undefined, '', externalLimitMs).catch((error) => {
       throw new UserError(`SLUICE_NATS_URL: ${error instanceof Error ? error.message : error}`);
     });
-    return external;
+    return urlOf;
   }
   const logFile = rotatedLog(logDir, 'nats');
-  const { spec, url, version } = await prepareNats({
+  const options = {
     dataDir: join(dataDir, 'nats'),
     binDir,
     port,
-    password: secrets.natsPassword,
+    passwords: secrets.natsPasswords,
     logFile,
     say,
     signal,
-  });
+  };
+  const { spec, url, version } = await prepareNats(options);
   const supervisor = await stack.start({ name: 'nats', spec: () => spec, say });
   await natsReady(url, () => supervisor.exit, logFile);
   say(`nats-server ${version} on port ${port}`);
-  return url;
+  return (name) => natsUrl(options, name);
 };
 
 /** @param {Context} context @param {string | undefined} external @param {number} port */
@@ -54,7 +56,9 @@ export const providePostgres = async ({ dataDir, logDir, stack, secrets, say, si
     await waitFor(probe, { timeoutMs: externalLimitMs, what: 'PostgreSQL' }).catch((error) => {
       throw new UserError(`SLUICE_CATALOG_URL: ${error instanceof Error ? error.message : error}`);
     });
-    return { url: external, address: parsePostgresUrl(external) };
+    const address = parsePostgresUrl(external);
+    const ownServer = /^(?:%2f|$)/i.test(address.host) ? undefined : `${address.host}:${address.port}`; // not a socket's path
+    return { url: external, address, ownServer };
   }
   const logFile = rotatedLog(logDir, 'postgres');
   const prepared = await preparePostgres({
@@ -70,5 +74,5 @@ export const providePostgres = async ({ dataDir, logDir, stack, secrets, say, si
   await ensureDatabase(postgresUrl(prepared.address), database);
   say(`PostgreSQL on port ${port}`);
   const address = { ...prepared.address, database };
-  return { url: postgresUrl(address), address };
+  return { url: postgresUrl(address), address, ownServer: undefined };
 };

@@ -125,6 +125,8 @@ export const startPlatform = async (options = {}) => {
       dataDir,
       catalogUrl: postgres.url,
       natsUrl,
+      // Our own Postgres stays open: its user has the password in local.json, for tables of his own.
+      ownServers: postgres.ownServer,
       port: ports.gateway,
       healthPorts: ports,
       keyring: context.secrets.keyring,

@@ -115,11 +115,14 @@ test('gives each app the secrets it needs and no others, never as arguments', as
   const seen = (/** @type {string} */ app) => readFileSync(join(dataDir, `${app}.env.json`), 'utf8');
   for (const app of ['catalog', 'scheduler', 'runner', 'gateway']) {
     const { env, argv } = JSON.parse(seen(app));
-    assert.match(env.SLUICE_NATS_URL, /^nats:\/\/sluice:.+@127\.0\.0\.1:\d+$/);
+    assert.match(env.SLUICE_NATS_URL, new RegExp(`^nats://${app}:.+@127\\.0\\.0\\.1:\\d+$`));
+    for (const [user, password] of Object.entries(secrets.natsPasswords))
+      assert.equal(seen(app).includes(password), user === app);
     assert.equal(env.SLUICE_KEYRING === secrets.keyring, app === 'catalog');
     assert.equal(env.SLUICE_JWT_SECRET === secrets.jwtSecret, app === 'gateway');
     assert.equal(seen(app).includes(secrets.postgresPassword), app === 'catalog');
-    for (const secret of Object.values(secrets)) assert.ok(!argv.join(' ').includes(secret));
+    for (const secret of Object.values({ ...secrets, ...secrets.natsPasswords }))
+      assert.ok(!argv.join(' ').includes(secret));
   }
 });
 
@@ -217,19 +220,27 @@ test('an external PostgreSQL and NATS are used and not started', async () => {
   const dataDir = freshDirectory();
   const catalogUrl = servers.env.SLUICE_TEST_POSTGRES_URL ?? '';
   const natsUrl = servers.env.SLUICE_TEST_NATS_URL ?? '';
+  const forRunner = natsUrl.replace('127.0.0.1', 'localhost');
   try {
+    process.env.SLUICE_NATS_URL_RUNNER = forRunner;
     const platform = await startPlatform({ ...options(dataDir), catalogUrl, natsUrl });
     await platform.stop();
     assert.deepEqual(Object.keys(platform.processes), ['catalog', 'scheduler', 'runner', 'gateway']);
     assert.equal(postgresUrl(platform.postgres), catalogUrl);
-    const { env } = JSON.parse(readFileSync(join(dataDir, 'catalog.env.json'), 'utf8'));
+    const environment = (/** @type {string} */ app) =>
+      JSON.parse(readFileSync(join(dataDir, `${app}.env.json`), 'utf8')).env;
+    const env = environment('catalog');
     assert.deepEqual([env.SLUICE_CATALOG_URL, env.SLUICE_NATS_URL], [catalogUrl, natsUrl]);
+    assert.equal(env.SLUICE_NATS_URL_RUNNER, undefined);
+    const runner = environment('runner');
+    assert.deepEqual([runner.SLUICE_NATS_URL, runner.SLUICE_OWN_SERVERS], [forRunner, new URL(catalogUrl).host]);
     assert.ok(!existsSync(join(dataDir, 'postgres')) && !existsSync(join(dataDir, 'nats')));
     await assert.rejects(
       startPlatform({ ...options(dataDir), catalogUrl, natsUrl: 'nats://127.0.0.1:1' }),
       /SLUICE_NATS_URL/,
     );
   } finally {
+    delete process.env.SLUICE_NATS_URL_RUNNER;
     await servers.stop();
   }
 });

@@ -1,7 +1,8 @@
 /** What the runner reads from its environment beside what every service reads. docs/configuration.md lists the variables. */
 import { availableParallelism } from 'node:os';
+import { type OutboundSettings, outboundGate } from '@sluice/outbound';
 import { pluginRoots } from '@sluice/plugin-host';
-import { whole } from '@sluice/service';
+import { natsServers, whole } from '@sluice/service';
 
 export interface RunnerSettings {
   /** Runs at the same time. */
@@ -14,6 +15,8 @@ export interface RunnerSettings {
   readonly connectors: readonly string[];
   /** Folders in which connector plugins are looked for. */
   readonly pluginRoots: readonly string[];
+  /** Which hosts connections may go to. */
+  readonly outbound: OutboundSettings;
   /** MiB of resident memory a worker may have. (Invariant 10) */
   readonly workerMemory: number;
   /** Seconds from the wish to cancel until workers are killed. */
@@ -33,12 +36,24 @@ export function runnerSettings(env: NodeJS.ProcessEnv = process.env): RunnerSett
     warmWorkers: whole(env, 'SLUICE_WARM_WORKERS', 2, 0, 64),
     connectors: list(env['SLUICE_RUNNER_CONNECTORS'], ','),
     pluginRoots: pluginRoots(env),
+    outbound: outboundSettings(env),
     workerMemory: whole(env, 'SLUICE_WORKER_MEMORY_MB', 512, 64, 65_536),
     cancelGrace: whole(env, 'SLUICE_CANCEL_GRACE_SECONDS', 30, 0, 3600),
     releaseGrace: whole(env, 'SLUICE_RELEASE_GRACE_SECONDS', 20, 0, 3600),
     workerSilence: whole(env, 'SLUICE_WORKER_SILENCE_SECONDS', 60, 2, 3600),
     heartbeat: whole(env, 'SLUICE_HEARTBEAT_SECONDS', 5, 1, 60),
   };
+}
+
+/** Throws an error that names the variable and the entry that cannot be read. */
+function outboundSettings(env: NodeJS.ProcessEnv): OutboundSettings {
+  const settings = {
+    allow: list(env['SLUICE_OUTBOUND_ALLOW'], ','),
+    deny: list(env['SLUICE_OUTBOUND_DENY'], ','),
+    own: list(env['SLUICE_OWN_SERVERS'], ','),
+  };
+  outboundGate(settings);
+  return { ...settings, own: [...settings.own, ...natsServers(env['SLUICE_NATS_URL'] ?? '')] };
 }
 
 const list = (text: string | undefined, separator: string): readonly string[] =>

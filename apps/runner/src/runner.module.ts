@@ -41,8 +41,8 @@ export class Runner implements OnApplicationBootstrap, OnModuleDestroy {
     rpc: RpcClient,
     ops: Ops,
   ) {
-    const { pluginRoots, workerMemory: memory, workerSilence: silence, warmWorkers: warm } = settings;
-    this.#pool = new WorkerPool({ ...script, pluginRoots, memory, silence, warm, logger });
+    const { pluginRoots, outbound, workerMemory: memory, workerSilence: silence, warmWorkers: warm } = settings;
+    this.#pool = new WorkerPool({ ...script, pluginRoots, outbound, memory, silence, warm, logger });
     const metrics = runnerMetrics(ops, this.#pool);
     this.#desk = new RunDesk({ rpc, nats, jets, pool: this.#pool, metrics, logger, settings });
     this.probes = new ProbeDesk({ rpc, pool: this.#pool, logger });

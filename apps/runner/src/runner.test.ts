@@ -271,6 +271,15 @@ describe('probes', () => {
     expect(await ask('runner.probes.check', { folder }, 'x', 'destination')).toEqual([]);
   });
 
+  test('[N1] a plugin connects through the gate, which has the policy of the operator', async () => {
+    const bus = new URL(house.url);
+    const to = { tables: {}, host: bus.hostname, port: Number(bus.port) };
+    expect(await ask('runner.probes.check', to)).toEqual([]);
+    await runner.stop();
+    runner = await house.runner({ outbound: { allow: [], deny: [], own: [bus.host] } });
+    expect(await ask('runner.probes.check', to)).toMatchObject([{ code: 'outbound-denied', severity: 'error' }]);
+  });
+
   test('what keeps a check from connecting is a finding', async () => {
     expect(await ask('runner.probes.check', { tables: {} }, 'wrong')).toEqual([
       { code: 'authentication', severity: 'error', message: 'refused: ***', fix: 'set the password' },

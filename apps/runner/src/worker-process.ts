@@ -3,15 +3,17 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { ErrorReport } from '@sluice/engine';
 import { within } from '@sluice/engine';
+import type { OutboundSettings } from '@sluice/outbound';
 import { residentMemory } from './resident-memory.js';
 import { StderrTail } from './stderr-tail.js';
-import type { FromWorker, Note, OrderKind, Orders, ToWorker } from './worker/protocol.js';
+import type { FromWorker, Note, OrderKind, Orders, ToWorker, WorkerSettings } from './worker/protocol.js';
 
 export interface WorkerOptions {
   /** The worker's script and what Node needs to run it. */
   readonly entry: string;
   readonly execArgv: readonly string[];
   readonly pluginRoots: readonly string[];
+  readonly outbound: OutboundSettings;
   /** MiB. */
   readonly memory: number;
   /** Seconds. */
@@ -60,8 +62,9 @@ export class WorkerProcess implements AsyncDisposable {
   onExit: () => void = () => undefined;
 
   constructor(private readonly options: WorkerOptions) {
-    const { entry, pluginRoots, execArgv, memory } = options;
-    this.#child = fork(entry, [...pluginRoots], {
+    const { entry, pluginRoots, outbound, execArgv, memory } = options;
+    const settings: WorkerSettings = { pluginRoots, outbound };
+    this.#child = fork(entry, [JSON.stringify(settings)], {
       execArgv: [...execArgv, `--max-old-space-size=${Math.floor(memory * 0.75)}`],
       env: {}, // Invariant 12: nothing of the runner's environment reaches a plugin
       serialization: 'advanced',

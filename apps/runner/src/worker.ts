@@ -3,17 +3,20 @@
  * is done. Whatever goes wrong in here takes down this process and nothing else.
  */
 import { reportError, type ErrorReport } from '@sluice/engine';
+import { outboundGate } from '@sluice/outbound';
 import type { Json, Stream } from '@sluice/connector-sdk';
 import { openRegistry } from '@sluice/plugin-host';
 import { preload } from './worker/preload.js';
 import { check, discover } from './worker/probe.js';
-import type { FromWorker, Note, OpenOrder, Orders, ToWorker } from './worker/protocol.js';
+import type { FromWorker, Note, OpenOrder, Orders, ToWorker, WorkerSettings } from './worker/protocol.js';
 import { RunSide } from './worker/run-side.js';
 import { scrubJson, scrubber, type Scrub } from './worker/scrub.js';
 
 const beatEvery = 1000;
-/** The roots come as arguments: they are no secret, and there is no environment. */
-const registry = openRegistry({ roots: process.argv.slice(2) });
+/** Settings come as an argument: they are no secret, and there is no environment. */
+const settings = JSON.parse(process.argv[2]!) as WorkerSettings;
+const registry = openRegistry({ roots: settings.pluginRoots });
+const host = { registry, ...outboundGate(settings.outbound) };
 const stop = new AbortController();
 let scrub: Scrub = scrubber();
 let run: RunSide | undefined;
@@ -37,7 +40,7 @@ const hide = (...openings: readonly OpenOrder[]): void => {
 };
 
 type Work = { [K in keyof Orders]: (body: Orders[K][0]) => Promise<Orders[K][1]> };
-const probing = { registry, signal: stop.signal, log };
+const probing = { host, signal: stop.signal, log };
 const work: Work = {
   preload: async ({ types }) => {
     await preload(registry, types, log);
@@ -55,7 +58,7 @@ const work: Work = {
   },
   begin: async (order) => {
     hide(order.source, order.destination);
-    run = new RunSide(order, registry, stop.signal, tell);
+    run = new RunSide(order, host, stop.signal, tell);
     return null;
   },
   plan: async () => {

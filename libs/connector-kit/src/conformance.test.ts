@@ -57,6 +57,7 @@ test('what the peer has no means for is printed as not proven, with the reason',
   const report = await runConformance(plugin, { ...options, peer, seed: 7 });
   expect(report.failed).toEqual([]);
   expect(report.of('not proven').map(({ id }) => id)).toEqual([
+    'check/dial',
     'check/leaves-nothing',
     'reconnect/full',
     'reconnect/cursor',

@@ -6,5 +6,6 @@ export { type Script, scriptedSource } from './memory/scripted-source.js';
 export { memorySource } from './memory/source.js';
 export { MemorySystem } from './memory/system.js';
 export type { DestinationOptions, Fault, Runner, SourceOptions } from './options.js';
+export { plainDial } from './plain-dial.js';
 export type { DestinationPeer, FixedStream, KitCodec, PeerColumn, PeerTable, SourcePeer } from './peer.js';
 export type { Outcome, Report } from './report.js';

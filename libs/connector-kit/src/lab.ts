@@ -10,6 +10,7 @@ import type {
 import { ok, within } from './assert.js';
 import type { AnyOptions, DestinationOptions, SourceOptions } from './options.js';
 import type { KitCodec } from './peer.js';
+import { plainDial } from './plain-dial.js';
 import { Recorder } from './recorder.js';
 import { jsonSchema, validate } from './schema.js';
 
@@ -79,7 +80,7 @@ export abstract class Lab<Plugin extends AnyKind, Options extends AnyOptions, Se
   /** Opens a session with the working configuration, or with `config`; disposed of at the end of the trial. */
   async open(
     trial: Trial,
-    { abort = new AbortController(), config = this.config }: OpenOptions = {},
+    { abort = new AbortController(), config = this.config, dial = plainDial }: OpenOptions = {},
   ): Promise<Opened<Session>> {
     const valid = await validate(this.plugin, config);
     ok(
@@ -89,6 +90,7 @@ export abstract class Lab<Plugin extends AnyKind, Options extends AnyOptions, Se
     const context: Context = {
       ...(this.options.variant === undefined ? {} : { variant: this.options.variant }),
       signal: abort.signal,
+      dial,
       log: (level, message, fields) => this.recorder.hear(`log ${level}`, `${message} ${JSON.stringify(fields ?? {})}`),
     };
     const opening = this.connect(valid.value, context);
@@ -107,6 +109,7 @@ export abstract class Lab<Plugin extends AnyKind, Options extends AnyOptions, Se
 interface OpenOptions {
   readonly abort?: AbortController;
   readonly config?: unknown;
+  readonly dial?: Context['dial'];
 }
 
 export class SourceLab extends Lab<SourcePlugin, SourceOptions, SourceSession> {

@@ -1,4 +1,4 @@
-import { type CrashPoint, conformance, memoryDestination, scriptedSource } from './index.js';
+import { type CrashPoint, conformance, memoryDestination, plainDial, scriptedSource } from './index.js';
 
 const { plugin, options } = memoryDestination();
 conformance(plugin, options);
@@ -12,7 +12,7 @@ describe('crash points', () => {
     modes: ['full'],
     cursors: [],
   } as const;
-  const context = { signal: new AbortController().signal, log: () => {} };
+  const context = { signal: new AbortController().signal, log: () => {}, dial: plainDial };
   const lane = { id: 'lane', fence: 1n, generation: 1 };
 
   test.each<[CrashPoint, number, number | undefined]>([

@@ -25,6 +25,11 @@ export const codes = {
    */
   unreachable: 'unreachable',
   /**
+   * The operator does not allow connections to this host, or it is one that none are made to: a metadata service.
+   * Fix: Check the host; an operator opens it with `SLUICE_OUTBOUND_ALLOW`.
+   */
+  outboundDenied: 'outbound-denied',
+  /**
    * The system refused the user name, password or key.
    * Fix: Give the right user name, password or key; check that the system lets this user in from the runner's host.
    */

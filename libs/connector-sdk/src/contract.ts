@@ -4,6 +4,7 @@
  * This file is types and two identity functions. The rules that types cannot say are in this package's README; those a test
  * can see are enforced by `@sluice/connector-kit`. Invariants are numbered in docs/invariants.md.
  */
+import type { Socket } from 'node:net';
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 
 /** Any JSON value. */
@@ -138,12 +139,27 @@ export interface StreamRequest {
   readonly part?: Json;
 }
 
+/** A server to connect to, as the configuration or the system itself names it. */
+export interface Endpoint {
+  /** A host name or an IP address; no URL and no path. */
+  readonly host: string;
+  readonly port: number;
+  /** Milliseconds for the lookup and the connection together; 30,000 when left out. */
+  readonly timeout?: number;
+}
+
 /** All that the host lends a plugin. Plugins read no environment, open no log, set no global timer or signal handler. */
 export interface Context {
   /** The variant the connection was made for, one of `Plugin.variants`; absent when the plugin has none. */
   readonly variant?: string;
   /** Abort: finish the rows in hand and return; a raw body throws the signal's reason. */
   readonly signal: AbortSignal;
+  /**
+   * The only way out to a host that the user or the system names: looks it up once, refuses what the operator does not allow
+   * (ConfigError 'outbound-denied' at path 'host'), and answers a connected socket to the very address that was judged. TLS
+   * goes on top of it, and checks the certificate against the name. A failure to look up or connect is Node's own error.
+   */
+  dial(to: Endpoint): Promise<Socket>;
   log(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, Json>>): void;
 }
 

@@ -11,3 +11,15 @@ export {
   type ErrorClass,
 } from './errors.js';
 export { parsePath, streamId } from './path.js';
+export {
+  isTlsFailure,
+  tlsChecks,
+  tlsFindings,
+  tlsMissing,
+  tlsModeOf,
+  tlsModes,
+  tlsOptions,
+  tlsUntrusted,
+  type TlsConfig,
+  type TlsMode,
+} from './tls.js';

@@ -50,12 +50,21 @@ export class Jets {
   }
 }
 
+/** Then nothing is asked for, so that services which may not change streams can start. */
+const agrees = (actual: StreamConfig, wanted: Partial<StreamConfig>): boolean =>
+  (Object.keys(wanted) as (keyof StreamConfig)[]).every(
+    (key) => JSON.stringify(actual[key]) === JSON.stringify(wanted[key]),
+  );
+
 type Manager = Awaited<ReturnType<typeof jetstreamManager>>;
 async function ensure(manager: Manager, config: Partial<StreamConfig> & { name: string }): Promise<void> {
   const known = await manager.streams.info(config.name).catch(() => undefined);
-  const { config: actual } = known
-    ? await manager.streams.update(config.name, config)
-    : await manager.streams.add(config);
+  const { config: actual } =
+    known === undefined
+      ? await manager.streams.add(config)
+      : agrees(known.config, config)
+        ? known
+        : await manager.streams.update(config.name, config);
   for (const key of ['retention', 'storage', 'num_replicas'] as const) {
     if (actual[key] !== config[key])
       throw new Error(`stream ${config.name} has ${key} ${actual[key]}, not ${config[key]}: the server refused it`);

@@ -4,6 +4,14 @@ import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/t
 /** Below this, `sync_interval: always` does not exist, or whole streams can be lost by a killed server (reliability). */
 export const oldestNats = [2, 10, 23] as const;
 
+/** The servers of a URL list as 'host:port', with brackets around IPv6. */
+export const natsServers = (urls: string): readonly string[] =>
+  urls
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map((part) => new URL(part.includes('://') ? part : `nats://${part}`))
+    .map(({ hostname, port }) => `${hostname}:${port || '4222'}`);
+
 /** Splits credentials off the URL, because the client does not read them there. */
 export function natsOptions(url: string, name: string): ConnectionOptions {
   const urls = url.split(',').map((part) => new URL(part.includes('://') ? part : `nats://${part}`));
@@ -13,6 +21,9 @@ export function natsOptions(url: string, name: string): ConnectionOptions {
     name,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    ...(urls.some(({ protocol }) => protocol === 'tls:') && { tls: {} }), // a server without it is refused
+    // The only inbox that the user of a service may read; for a user without limits a name like any other.
+    ...(password !== '' && /^\w+$/.test(username) && { inboxPrefix: `_INBOX.${username}` }),
     ...(username !== '' &&
       (password === '' ? { token: decodeURIComponent(username) } : credentials(username, password))),
   };

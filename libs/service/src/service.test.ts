@@ -1,11 +1,12 @@
 import { Controller, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { connect } from '@nats-io/transport-node';
 import { Transport } from '@nestjs/microservices';
 import type { INestMicroservice } from '@nestjs/common';
 import { DataError } from '@sluice/connector-sdk';
 import { notFound, streams, type Answer, type Request } from '@sluice/messages';
 import { Jets } from './jetstream.js';
-import { connectNats, isOlder, natsOptions } from './nats.js';
+import { connectNats, isOlder, natsOptions, natsServers } from './nats.js';
 import { Ops } from './ops.js';
 import { RpcClient } from './rpc-client.js';
 import { serving } from './run-service.js';
@@ -101,6 +102,37 @@ test('credentials are taken off the URL and decoded', () => {
     pass: 'p:w',
   });
   expect(natsOptions('nats://tok@h:1', 'n')).toMatchObject({ token: 'tok' });
+  expect(natsServers('nats://a:b@h:1, tls://[fd00::5],h3')).toEqual(['h:1', '[fd00::5]:4222', 'h3:4222']);
+});
+
+test('[B1] a user hears its own inbox; a token, or a name that is no word, has the common one', () => {
+  expect(natsOptions('nats://runner:p@h:1', 'n')).toMatchObject({ inboxPrefix: '_INBOX.runner' });
+  for (const url of ['nats://a.b:p@h:1', 'nats://%3E:p@h:1', 'nats://tok@h:1', 'nats://h:1'])
+    expect(natsOptions(url, 'n')).not.toHaveProperty('inboxPrefix');
+});
+
+test('tls:// asks for TLS, and does without for nobody', async () => {
+  expect(natsOptions('tls://h:1', 'n')).toMatchObject({ tls: {} });
+  expect(natsOptions('nats://h:1', 'n')).not.toHaveProperty('tls');
+  const options = natsOptions(url.replace(/^nats:/, 'tls:'), 'n');
+  await expect(connect({ ...options, reconnect: false })).rejects.toThrow(/tls/i);
+});
+
+test('[B1] streams that are as they should be are not asked to change: only the catalog may', async () => {
+  const nats = await connectNats(url, 'test');
+  await Jets.open(nats);
+  const asked: string[] = [];
+  const watched = new Proxy(nats, {
+    get: (target, member) => {
+      const value: unknown = Reflect.get(target, member);
+      if (member !== 'request') return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      return (subject: string, ...rest: [Uint8Array]) => (asked.push(subject), target.request(subject, ...rest));
+    },
+  });
+  await Jets.open(watched);
+  expect(asked.filter((subject) => /STREAM\.(CREATE|UPDATE)/.test(subject))).toEqual([]);
+  expect(asked).toContain('$JS.API.STREAM.INFO.RUNS');
+  await nats.close();
 });
 
 test('readiness names what fails, and liveness does not depend on it', async () => {

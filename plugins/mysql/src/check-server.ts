@@ -1,4 +1,4 @@
-import { type Finding, codes } from '@sluice/connector-sdk';
+import { type Finding, codes, tlsChecks, tlsFindings } from '@sluice/connector-sdk';
 import type { ConnectionConfig } from './config.js';
 import type { Link } from './link.js';
 import { type Server, atLeast } from './server.js';
@@ -27,18 +27,7 @@ function checkVariant(server: Server, variant: string | undefined): readonly Fin
 }
 
 async function checkTls(link: Link, config: ConnectionConfig): Promise<readonly Finding[]> {
-  if (config.ssl_mode === 'verify-ca' || config.ssl_mode === 'verify-full') return [];
+  if (tlsChecks(config).certificate) return [];
   const [row] = await link.query(`SHOW SESSION STATUS LIKE 'Ssl_cipher'`);
-  const encrypted = (row?.[1] ?? '') !== '';
-  const message = encrypted
-    ? 'The connection is encrypted, but the certificate of the server is not checked.'
-    : 'The connection is not encrypted: the data can be read on the way.';
-  return [
-    {
-      code: encrypted ? 'tls-unverified' : 'tls-off',
-      severity: 'warning',
-      message,
-      fix: 'Set ssl_mode to verify-full.',
-    },
-  ];
+  return tlsFindings(config, (row?.[1] ?? '') !== '');
 }

@@ -6,11 +6,11 @@ const least = { host: 'h', username: 'u', database: 'd' };
 test('defaults are filled in, unknown keys refused by name, ports and modes checked', () => {
   expect(sourceConfig.parse({ host: 'h', username: 'u' })).toMatchObject({
     port: 3306,
-    ssl_mode: 'prefer',
     zero_dates: 'reject',
   });
   expect(() => sourceConfig.parse({ ...least, user: 'x' })).toThrow(/"user"/);
   expect(() => destinationConfig.parse({ ...least, port: 0 })).toThrow();
+  expect(() => sourceConfig.parse({ ...least, host: '/run/mysqld/mysqld.sock' })).toThrow(/socket path/);
   expect(() => destinationConfig.parse({ ...least, ssl_mode: 'yes' })).toThrow(/verify-full/);
   expect(() => destinationConfig.parse({ host: 'h', username: 'u' })).toThrow(/database/);
 });

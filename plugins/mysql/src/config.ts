@@ -1,25 +1,18 @@
+import { tlsModes, tlsOptions } from '@sluice/connector-sdk';
 import { z } from 'zod';
 
 const text = (title: string, description: string) => z.string().min(1).meta({ title }).describe(description);
 
 /** What both directions share. `ssl_mode` uses the names of libpq, which the other connectors use too. */
 const connection = {
-  host: text('Host', 'Name or address of the server.'),
+  host: text('Host', 'Name or address of the server.').refine((host) => !/^[/@]/.test(host), {
+    message: 'A socket path is not allowed here: give a host name or an address.',
+  }),
   port: z.int().min(1).max(65535).default(3306).meta({ title: 'Port' }).describe('TCP port of the server.'),
   username: text('User name', 'User to connect as.'),
   password: z.string().default('').meta({ title: 'Password', writeOnly: true }).describe('Password of the user.'),
-  ssl_mode: z
-    .enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full'])
-    .default('prefer')
-    .meta({ title: 'TLS mode' })
-    .describe(
-      'How the connection is encrypted and whom it trusts; verify-full checks the certificate and the host name.',
-    ),
-  ssl_root_cert: z
-    .string()
-    .optional()
-    .meta({ title: 'Root certificate' })
-    .describe('PEM text of the certificate authority to trust instead of the system ones.'),
+  ssl_mode: z.enum(tlsModes).optional().meta(tlsOptions.ssl_mode),
+  ssl_root_cert: z.string().min(1).optional().meta(tlsOptions.ssl_root_cert),
   connect_timeout: z
     .number()
     .min(1)

@@ -1,5 +1,15 @@
 import type { Readable } from 'node:stream';
-import { ConfigError, TransientError, codes } from '@sluice/connector-sdk';
+import { isIP } from 'node:net';
+import {
+  ConfigError,
+  type Context,
+  TransientError,
+  codes,
+  tlsChecks,
+  tlsMissing,
+  tlsModeOf,
+  tlsUntrusted,
+} from '@sluice/connector-sdk';
 import mysql from 'mysql2';
 import type { ConnectionConfig } from './config.js';
 import { type Server, atLeast, parseServer } from './server.js';
@@ -74,12 +84,14 @@ export interface OpenOptions {
   /** Only the loading connection of a destination; everywhere else the server cannot ask for a file at all. */
   readonly localFiles?: boolean;
   readonly variant?: string | undefined;
+  /** What the connection is made with. */
+  readonly dial: Context['dial'];
   /** Leave out `database`, to say what is wrong with it in words of our own. */
   readonly withoutDatabase?: boolean;
 }
 
 /** Connects and sets the session up: utf8mb4, UTC, a known sql_mode and patience with slow peers. */
-export async function openLink(config: ConnectionConfig, options: OpenOptions = {}): Promise<Link> {
+export async function openLink(config: ConnectionConfig, options: OpenOptions): Promise<Link> {
   const connection = await connect(config, options);
   try {
     const [row] = (await ask(connection, { sql: 'SELECT VERSION()' })) as readonly Cells[];
@@ -93,26 +105,20 @@ export async function openLink(config: ConnectionConfig, options: OpenOptions = 
 }
 
 async function connect(config: ConnectionConfig, options: OpenOptions): Promise<mysql.Connection> {
-  if (config.host.includes('/')) {
-    throw new ConfigError('The host is a path; only TCP connections are made.', { path: ['host'] });
-  }
-  const encrypted = config.ssl_mode !== 'disable';
+  const mode = tlsModeOf(config);
+  const first = mode !== 'disable' && mode !== 'allow';
   try {
-    return await attempt(config, options, encrypted);
+    return await attempt(config, options, first);
   } catch (error) {
-    const refused = (error as { code?: unknown }).code === 'HANDSHAKE_NO_SSL_SUPPORT';
-    if (refused && config.ssl_mode === 'prefer') return attempt(config, options, false);
-    if (refused) {
-      throw new ConfigError('The server offers no TLS.', {
-        code: codes.tls,
-        path: ['ssl_mode'],
-        cause: error,
-        fix: 'Set up TLS on the server, or choose ssl_mode disable or prefer.',
-      });
-    }
+    if (mode === 'prefer' && hasCode(error, 'HANDSHAKE_NO_SSL_SUPPORT')) return attempt(config, options, false);
+    if (mode === 'allow' && insistsOnTls(error)) return attempt(config, options, true);
     throw error;
   }
 }
+const hasCode = (error: unknown, code: string): boolean => (error as { code?: unknown } | null)?.code === code;
+/** ER_SECURE_TRANSPORT_REQUIRED, or an account that must come over TLS and is unknown without. */
+const insistsOnTls = (error: unknown): boolean =>
+  hasCode(error, 'ER_SECURE_TRANSPORT_REQUIRED') || hasCode(error, 'ER_ACCESS_DENIED_ERROR');
 
 /** Without TLS nobody vouches for the key, and whoever sent it reads the password. */
 const refuseKey = {
@@ -133,13 +139,17 @@ const authPlugins = {
   sha256_password: mysql.authPlugins.sha256_password(refuseKey),
 };
 
-function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: boolean): Promise<mysql.Connection> {
+async function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: boolean): Promise<mysql.Connection> {
+  const { port } = config;
+  const timeout = config.connect_timeout * 1000;
+  const stream = await options.dial({ host: config.host, port, timeout });
   const connection = mysql.createConnection({
-    host: config.host,
-    port: config.port,
+    host: certificateName(config.host),
+    port,
+    stream,
     user: config.username,
     password: config.password,
-    connectTimeout: config.connect_timeout * 1000,
+    connectTimeout: timeout,
     charset: 'utf8mb4',
     multipleStatements: false,
     disableEval: true,
@@ -148,7 +158,7 @@ function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: bool
     ...(encrypted ? { ssl: tls(config) } : { authPlugins }),
   });
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(error instanceof KeyRefused ? keyRefused(error) : error);
+    const fail = (error: unknown): void => reject(openError(error, config));
     // Not once: a second error that nobody listens for would end the process.
     connection.on('error', fail);
     connection.connect((error) => {
@@ -159,12 +169,30 @@ function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: bool
   });
 }
 
-const tls = (config: ConnectionConfig): mysql.SslOptions => ({
-  minVersion: 'TLSv1.2',
-  rejectUnauthorized: config.ssl_mode === 'verify-ca' || config.ssl_mode === 'verify-full',
-  verifyIdentity: config.ssl_mode === 'verify-full',
-  ...(config.ssl_root_cert === undefined ? {} : { ca: config.ssl_root_cert }),
-});
+function openError(error: unknown, config: ConnectionConfig): unknown {
+  if (error instanceof KeyRefused) return keyRefused(error);
+  if (hasCode(error, 'HANDSHAKE_NO_SSL_SUPPORT') && tlsModeOf(config) !== 'prefer') return tlsMissing(config, error);
+  if (!hasCode(error, 'HANDSHAKE_SSL_ERROR')) return error;
+  // The driver writes its own code over that of Node; a certificate comes with the error when it is of another name.
+  const { message, reason = message, ...more } = error as Error & { reason?: string; cert?: unknown };
+  return tlsUntrusted(config, more.cert === undefined ? reason : 'ERR_TLS_CERT_ALTNAME_INVALID', error);
+}
+
+/**
+ * The driver holds a certificate against a name only: for an address it asks for 'localhost'. With a dot at its end an address
+ * passes for a name, and Node's own check takes the dot off again and looks among the certificate's addresses.
+ */
+const certificateName = (host: string): string => (isIP(host) === 0 ? host : `${host}.`);
+
+function tls(config: ConnectionConfig): mysql.SslOptions {
+  const { certificate, name } = tlsChecks(config);
+  return {
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: certificate,
+    verifyIdentity: name,
+    ...(config.ssl_root_cert !== undefined && { ca: config.ssl_root_cert }),
+  };
+}
 
 /** Back-pressure makes us a slow peer: with the default timeouts (30 and 60 s) the server would hang up. */
 function sessionSettings(server: Server): readonly string[] {

@@ -13,6 +13,7 @@ import {
   type Target,
   type WriteMode,
 } from '@sluice/connector-sdk';
+import { plainDial } from '@sluice/connector-kit';
 import { csv1 } from '@sluice/encodings';
 import mysql from 'mysql2/promise';
 import { destinationConfig, sourceConfig } from '../src/config.js';
@@ -99,6 +100,7 @@ export class Lab {
   context(signal: AbortSignal = new AbortController().signal, variant?: string): Context {
     return {
       signal,
+      dial: plainDial,
       log: (level, message, fields) => void this.log.push({ level, message, fields }),
       ...(variant === undefined ? {} : { variant }),
     };

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
+import { plainDial } from '@sluice/connector-kit';
 import { type Context, type RawData, type Stream } from '@sluice/connector-sdk';
 import { destinationConfig, sourceConfig } from '../src/config.js';
 import { destination } from '../src/destination/destination.js';
@@ -115,7 +116,7 @@ const polite = (sql: string): Buffer[] =>
         ? oneValue('0')
         : [ok];
 
-const context: Context = { signal: new AbortController().signal, log: () => undefined };
+const context: Context = { signal: new AbortController().signal, dial: plainDial, log: () => undefined };
 const LOCAL_FILES = 0x80;
 jest.setTimeout(20_000);
 const failure = (work: Promise<unknown>): Promise<unknown> =>
@@ -170,7 +171,11 @@ const data = (): RawData => ({
 });
 /** The loading connection of a destination, and no other kind, may be asked for a file. */
 const loading = (port: number): Promise<Link> =>
-  openLink(destinationConfig.parse({ ...configOf(port), database: 'd' }), { localFiles: true, withoutDatabase: true });
+  openLink(destinationConfig.parse({ ...configOf(port), database: 'd' }), {
+    dial: plainDial,
+    localFiles: true,
+    withoutDatabase: true,
+  });
 
 test('[R1] a destination sends the prepared rows, whatever file the server names', async () => {
   rogue = await Rogue.start((sql, send) => send(...(sql.startsWith('LOAD DATA') ? [wantsFile] : polite(sql))));
@@ -221,7 +226,7 @@ test.each<[string, Buffer]>([
   );
   const link = await openLink(
     { ...destinationConfig.parse({ ...configOf(rogue.port), database: 'd' }) },
-    { withoutDatabase: true },
+    { dial: plainDial, withoutDatabase: true },
   );
   const rows = new RowStream(
     link,
@@ -274,7 +279,7 @@ test.each([
       String(publicKey.export({ type: 'spki', format: 'pem' })),
     );
     const config = sourceConfig.parse({ ...configOf((server.address() as AddressInfo).port), ssl_mode: mode });
-    const error = await failure(openLink(config));
+    const error = await failure(openLink(config, { dial: plainDial }));
     server.close();
     // A server that never switches is out of step with the driver, and hears no more.
     expect(error).toMatchObject(switches ? { class: 'config', code: 'tls', path: ['ssl_mode'] } : { fatal: true });

@@ -504,7 +504,6 @@ describe.each(servers)('source, %s', (name, url) => {
     ['a wrong password', { password: 'wrong' }, { class: 'config', code: 'authentication', path: ['password'] }],
     ['a closed port', { port: 1 }, { class: 'transient', code: 'unreachable' }],
     ['an unknown host', { host: 'no-such-host.invalid' }, { code: 'unreachable' }],
-    ['a socket path', { host: '/tmp/x.sock' }, { class: 'config', path: ['host'] }],
   ])('open with %s is a ConfigError at the field', async (_, extra, expected) => {
     const error = await failure(lab.source({ connect_timeout: 5, ...extra }));
     expect(isSluiceError(error)).toBe(true);

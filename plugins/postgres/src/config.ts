@@ -1,8 +1,7 @@
+import { tlsModes, tlsOptions } from '@sluice/connector-sdk';
 import { z } from 'zod';
 
 const text = (title: string, description: string): z.ZodString => z.string().min(1).meta({ title, description });
-
-const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
 const connection = {
   host: text('Host', 'Host name or address of the server.').refine((host) => !/^[/@]/.test(host), {
@@ -12,15 +11,8 @@ const connection = {
   database: text('Database', 'Name of the database.'),
   username: text('User name', 'Role to log in as.'),
   password: z.string().default('').meta({ title: 'Password', description: 'Password of the role.', writeOnly: true }),
-  ssl_mode: z.enum(sslModes).default('prefer').meta({
-    title: 'TLS mode',
-    description:
-      'As in libpq: verify-full checks the certificate and the host name, verify-ca the certificate, require only encrypts; prefer and allow fall back to no TLS.',
-  }),
-  ssl_root_cert: z.string().min(1).optional().meta({
-    title: 'Root certificate',
-    description: 'Certificate authorities to trust, in PEM form; the usual public ones when left out.',
-  }),
+  ssl_mode: z.enum(tlsModes).optional().meta(tlsOptions.ssl_mode),
+  ssl_root_cert: z.string().min(1).optional().meta(tlsOptions.ssl_root_cert),
   connect_timeout: z
     .number()
     .positive()

@@ -1,4 +1,5 @@
-import { isSluiceError } from '@sluice/connector-sdk';
+import { plainDial } from '@sluice/connector-kit';
+import { ConfigError, type Endpoint, codes, isSluiceError } from '@sluice/connector-sdk';
 import { createServer } from 'node:net';
 import { certificate } from '../test/certificate.js';
 import { fakeServer } from '../test/fake-server.js';
@@ -166,6 +167,49 @@ describe('opening', () => {
   });
 });
 
+describe('the way to the server', () => {
+  /** Leads every host to this machine, as a name service could. */
+  const elsewhere = (port: number) => ({
+    ...testContext(),
+    dial: (to: Endpoint) => plainDial({ ...to, host: '127.0.0.1', port }),
+  });
+  const to = { ...sourceConfig.parse({ host: 'db.example', database: 'd', username: 'u' }), password: 'open-sesame' };
+  const opened = (config: SourceConfig, port: number): Promise<unknown> =>
+    openSource(config, elsewhere(port)).catch((error: unknown) => error);
+
+  test('[R4] a server elsewhere must prove who it is when no mode is set; a server on this machine need not', async () => {
+    await using plain = await fakeServer({ tls: false });
+    const missing = await opened(to, plain.port);
+    expect(missing).toMatchObject({ class: 'config', code: 'tls', path: ['ssl_mode'] });
+    expect((missing as ConfigError).message).toMatch(/verify-full \(the default/);
+    expect((missing as ConfigError).fix).toMatch(/ssl_mode to prefer/);
+    expect(plain.received()).toBe('');
+
+    await using secure = await fakeServer({ tls: true });
+    const untrusted = await opened(to, secure.port);
+    expect(untrusted).toMatchObject({ class: 'config', code: 'tls' });
+    expect((untrusted as ConfigError).fix).toMatch(/ssl_root_cert/);
+    const other = await opened({ ...to, ssl_root_cert: certificate }, secure.port);
+    expect((other as ConfigError).fix).toMatch(/Set host to a name/);
+    expect(secure.received()).toBe('');
+
+    await withSource({ ...db.source, ssl_mode: undefined }, async () => undefined);
+  });
+
+  test('[N1] both directions have no way to a host but the one that they are lent', async () => {
+    const dialled: Endpoint[] = [];
+    const dial = async (endpoint: Endpoint) => {
+      dialled.push(endpoint);
+      throw new ConfigError('not there', { code: codes.outboundDenied, path: ['host'] });
+    };
+    const denied = { code: 'outbound-denied', path: ['host'] };
+    await expect(source.open(to, { ...testContext(), dial })).rejects.toMatchObject(denied);
+    const target = destinationConfig.parse({ host: 'db.example', database: 'd', username: 'u' });
+    await expect(destination.open(target, { ...testContext(), dial })).rejects.toMatchObject(denied);
+    expect(dialled).toEqual(Array(2).fill({ host: 'db.example', port: 5432, timeout: 15_000 }));
+  });
+});
+
 describe('check', () => {
   const role = `wpg_poor_${process.pid}`;
   beforeAll(() =>
@@ -191,7 +235,7 @@ describe('check', () => {
         fix: `GRANT SELECT ON "public"."hid""den", "public"."hidden2", "shut"."a" TO "${role}"`,
       }),
       expect.objectContaining({ code: 'row-security', severity: 'warning', fix: `ALTER ROLE "${role}" BYPASSRLS` }),
-      expect.objectContaining({ code: 'no-tls' }),
+      expect.objectContaining({ code: 'tls-off' }),
       expect.objectContaining({ code: 'resumed-moment' }),
     ]);
     await withSource({ ...db.source, ...poor() }, async (session) => {
@@ -201,7 +245,7 @@ describe('check', () => {
       ]);
     });
     for (const { code, fix } of before) if (fix?.startsWith('GRANT') || code === 'row-security') await db.query(fix!);
-    expect((await find()).map(({ code }) => code)).toEqual(['no-tls', 'resumed-moment']);
+    expect((await find()).map(({ code }) => code)).toEqual(['tls-off', 'resumed-moment']);
   });
 
   test('a destination: what a load does is tried and leaves nothing behind', async () => {
@@ -218,14 +262,14 @@ describe('check', () => {
         severity: 'error',
         fix: `GRANT TEMPORARY ON DATABASE "${db.name}" TO "${role}"`,
       }),
-      expect.objectContaining({ code: 'no-tls', severity: 'warning' }),
+      expect.objectContaining({ code: 'tls-off', severity: 'warning' }),
     ]);
-    expect((await find('new schema')).map(({ code }) => code)).toEqual(['create-schema', 'temporary-table', 'no-tls']);
+    expect((await find('new schema')).map(({ code }) => code)).toEqual(['create-schema', 'temporary-table', 'tls-off']);
     await db.query(
       `GRANT CREATE ON SCHEMA public TO ${role}; GRANT TEMPORARY, CREATE ON DATABASE ${db.name} TO ${role}`,
     );
-    expect((await find()).map(({ code }) => code)).toEqual(['no-tls']);
-    expect((await find('new schema')).map(({ code }) => code)).toEqual(['no-tls']);
+    expect((await find()).map(({ code }) => code)).toEqual(['tls-off']);
+    expect((await find('new schema')).map(({ code }) => code)).toEqual(['tls-off']);
     expect(
       await db.query(
         `SELECT FROM pg_namespace WHERE nspname = 'new schema' UNION ALL SELECT FROM pg_class WHERE starts_with(relname, '_sluice')`,

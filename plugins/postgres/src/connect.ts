@@ -1,5 +1,17 @@
 /** One connection: TLS as configured, no password in clear, settings that fix the text of every value. */
-import { ConfigError, TransientError, codes } from '@sluice/connector-sdk';
+import {
+  ConfigError,
+  type Context,
+  TransientError,
+  codes,
+  isSluiceError,
+  isTlsFailure,
+  tlsChecks,
+  tlsMissing,
+  tlsModeOf,
+  tlsUntrusted,
+} from '@sluice/connector-sdk';
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { Client, type ClientConfig } from 'pg';
 import type { ConnectionConfig } from './config.js';
@@ -40,12 +52,14 @@ export interface Connection {
   readonly pid: number;
 }
 
+type Dial = Pick<Context, 'dial'>;
+
 /** Connects and sets the session up. Throws ConfigError for what the user must change, TransientError for what may pass. */
-export async function connect(config: ConnectionConfig): Promise<Connection> {
+export async function connect(config: ConnectionConfig, host: Dial): Promise<Connection> {
   const failures: unknown[] = [];
   for (const ssl of attempts(config)) {
     try {
-      return await open(config, ssl);
+      return await open(config, ssl, host);
     } catch (error) {
       failures.push(error);
       if (!mayTryNext(config, error)) break;
@@ -56,44 +70,56 @@ export async function connect(config: ConnectionConfig): Promise<Connection> {
 
 /** TLS settings to try, in order; `false` is no TLS. */
 function attempts(config: ConnectionConfig): (ConnectionOptions | false)[] {
-  const ca = config.ssl_root_cert === undefined ? {} : { ca: config.ssl_root_cert };
-  const unchecked: ConnectionOptions = { ...ca, rejectUnauthorized: false };
-  const chain: ConnectionOptions = { ...ca, rejectUnauthorized: true, checkServerIdentity: () => undefined };
-  switch (config.ssl_mode) {
+  const { certificate, name } = tlsChecks(config);
+  const tls: ConnectionOptions = {
+    ...(config.ssl_root_cert !== undefined && { ca: config.ssl_root_cert }),
+    rejectUnauthorized: certificate,
+    ...(!name && { checkServerIdentity: () => undefined }),
+  };
+  switch (tlsModeOf(config)) {
     case 'disable':
       return [false];
     case 'allow':
-      return [false, unchecked];
+      return [false, tls];
     case 'prefer':
-      return [unchecked, false];
-    case 'require':
-      return [config.ssl_root_cert === undefined ? unchecked : chain];
-    case 'verify-ca':
-      return [chain];
-    case 'verify-full':
-      return [{ ...ca, rejectUnauthorized: true }];
+      return [tls, false];
+    default:
+      return [tls];
   }
 }
 
-function mayTryNext({ ssl_mode: mode }: ConnectionConfig, error: unknown): boolean {
+function mayTryNext(config: ConnectionConfig, error: unknown): boolean {
+  const mode = tlsModeOf(config);
   if (mode === 'allow') return sqlState(error) === '28000';
   return mode === 'prefer' && (noTls.test(messageOf(error)) || sqlState(error) === '28000');
 }
 const noTls = /does not support SSL|establishing an SSL connection/;
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-async function open(config: ConnectionConfig, ssl: ConnectionOptions | false): Promise<Connection> {
+/** pg tells its stream to connect. This one has been, to an address that the host has judged. */
+const dialled = (socket: Socket): Socket =>
+  Object.assign(socket, {
+    connect: () => {
+      process.nextTick(() => socket.emit('connect'));
+      return socket;
+    },
+  });
+
+async function open(config: ConnectionConfig, ssl: ConnectionOptions | false, host: Dial): Promise<Connection> {
+  const timeout = config.connect_timeout * 1000;
+  const socket = await host.dial({ host: config.host, port: config.port, timeout });
   const verified = ssl !== false && ssl.rejectUnauthorized === true;
   let clearTextAsked = false;
   const client = new Client({
     host: config.host,
     port: config.port,
+    stream: () => dialled(socket),
     database: config.database,
     user: config.username,
     ssl,
     types: asText,
     application_name: 'sluice',
-    connectionTimeoutMillis: config.connect_timeout * 1000,
+    connectionTimeoutMillis: timeout,
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     // Asked for when the server wants it: the last moment at which a password in clear can be held back.
@@ -133,6 +159,7 @@ async function setUp(client: Client): Promise<Pick<Connection, 'version' | 'serv
 const noWay = /^(EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
 
 function openError(error: unknown, config: ConnectionConfig): unknown {
+  if (isSluiceError(error)) return error;
   const { code } = (error ?? {}) as { code?: unknown };
   const place = `${config.host}:${config.port}`;
   if (error instanceof ClearTextRefused) {
@@ -146,10 +173,8 @@ function openError(error: unknown, config: ConnectionConfig): unknown {
       },
     );
   }
-  if (noTls.test(messageOf(error))) return tlsError('The server does not offer TLS.', error);
-  if (typeof code === 'string' && /^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME)/.test(code)) {
-    return tlsError(`The server's certificate was not accepted (${code}).`, error);
-  }
+  if (noTls.test(messageOf(error))) return tlsMissing(config, error);
+  if (isTlsFailure(code)) return tlsUntrusted(config, code, error);
   if (code === 'ENOTFOUND') {
     const message = `The name ${config.host} is not known.`;
     return new ConfigError(message, { code: codes.unreachable, path: ['host'], cause: error });
@@ -166,9 +191,6 @@ function openError(error: unknown, config: ConnectionConfig): unknown {
   }
   return stateError(error);
 }
-
-const tlsError = (message: string, cause: unknown): ConfigError =>
-  new ConfigError(message, { code: codes.tls, path: ['ssl_mode'], cause });
 
 const paths: Readonly<Record<string, readonly string[]>> = {
   [codes.authentication]: ['password'],
@@ -199,8 +221,8 @@ export async function disconnect({ client }: Connection): Promise<void> {
 }
 
 /** Ends what the connection `pid` runs, by way of a second connection. */
-export async function cancelBackend(config: ConnectionConfig, pid: number): Promise<void> {
-  const other = await connect(config);
+export async function cancelBackend(config: ConnectionConfig, host: Dial, pid: number): Promise<void> {
+  const other = await connect(config, host);
   try {
     await other.client.query('SELECT pg_catalog.pg_cancel_backend($1)', [pid]);
   } finally {

@@ -10,6 +10,7 @@ import type {
   StreamRequest,
   Target,
 } from '@sluice/connector-sdk';
+import { plainDial } from '@sluice/connector-kit';
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { type DestinationConfig, type SourceConfig, destinationConfig, sourceConfig } from '../src/config.js';
@@ -84,7 +85,13 @@ export interface TestContext extends Context {
 export function testContext(): TestContext {
   const abort = new AbortController();
   const lines: string[] = [];
-  return { abort, lines, signal: abort.signal, log: (level, message) => lines.push(`${level} ${message}`) };
+  return {
+    abort,
+    lines,
+    signal: abort.signal,
+    dial: plainDial,
+    log: (level, message) => lines.push(`${level} ${message}`),
+  };
 }
 
 export const lane = (id: string, more: Partial<Lane> = {}): Lane => ({ id, fence: 1n, generation: 1, ...more });

@@ -28,7 +28,7 @@ export const variables: readonly Variable[] = [
     'SLUICE_NATS_URL',
     ['local', 'every app'],
     'a nats-server of its own',
-    'nats://user:password@host:port, comma-separated for a cluster. With it, none is started. 2.10.23 or newer, JetStream with `sync_interval: always`.',
+    'nats://user:password@host:port, comma-separated for a cluster. With it, none is started; `npm start` gives each app its own as SLUICE_NATS_URL_CATALOG, _SCHEDULER, _RUNNER and _GATEWAY where they are set. 2.10.23 or newer, JetStream with `sync_interval: always`.',
   ),
   variable('SLUICE_NATS_SERVER', 'local', 'PATH, else fetched', 'The nats-server binary to start.'),
   variable(
@@ -86,6 +86,24 @@ export const variables: readonly Variable[] = [
     'runner',
     'all',
     'Connector types of the sources whose runs this runner takes, comma-separated. Runners have the same list or disjoint ones.',
+  ),
+  variable(
+    'SLUICE_OUTBOUND_DENY',
+    'runner',
+    'none',
+    "What connectors may not connect to, comma-separated: networks (10.0.0.0/8), addresses, host names, 'private', 'loopback', 'any'; with or without a port (10.1.2.3:5432, [fd00::5]:5432). Metadata services of clouds, link-local, multicast and reserved addresses are refused whatever is set.",
+  ),
+  variable(
+    'SLUICE_OUTBOUND_ALLOW',
+    'runner',
+    'none',
+    'Exceptions from SLUICE_OUTBOUND_DENY, in the same form. An entry with a port also opens a server of the platform itself.',
+  ),
+  variable(
+    'SLUICE_OWN_SERVERS',
+    'runner',
+    'set by `npm start`',
+    'Servers of the platform itself, host:port, comma-separated: above all its control database. Connectors may not connect to them, nor to the servers of SLUICE_NATS_URL.',
   ),
   variable('SLUICE_WORKER_MEMORY_MB', 'runner', '512', 'Resident memory that a worker may have.'),
   variable('SLUICE_CANCEL_GRACE_SECONDS', 'runner', '30', 'From a cancel until the worker is killed.'),

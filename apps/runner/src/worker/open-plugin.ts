@@ -10,6 +10,10 @@ import { joinSecrets, type openRegistry, validateConfig } from '@sluice/plugin-h
 import type { OpenOrder, Role } from './protocol.js';
 
 export type Registry = ReturnType<typeof openRegistry>;
+/** What every plugin is lent, whatever it is opened for. */
+export interface Host extends Pick<Context, 'dial'> {
+  readonly registry: Registry;
+}
 export interface Ready<Session> {
   open(signal: AbortSignal): Promise<Session>;
 }
@@ -18,27 +22,27 @@ type ReadyDestination = Ready<DestinationSession> & { readonly can: DestinationP
 type Log = Context['log'];
 
 /** Loads the plugin and checks the configuration. Throws ConfigError. */
-export async function readySource(registry: Registry, { type, ...given }: OpenOrder, log: Log): Promise<ReadySource> {
-  const { plugin, variant } = await registry.source(type);
+export async function readySource(host: Host, { type, ...given }: OpenOrder, log: Log): Promise<ReadySource> {
+  const { plugin, variant } = await host.registry.source(type);
   const config = await validateConfig(plugin, joinSecrets(given.config, given.secrets));
-  return { can: plugin.can, open: (signal) => plugin.open(config, contextOf(signal, log, variant)) };
+  return { can: plugin.can, open: (signal) => plugin.open(config, contextOf(host, signal, log, variant)) };
 }
-export async function readyDestination(
-  registry: Registry,
-  { type, ...given }: OpenOrder,
-  log: Log,
-): Promise<ReadyDestination> {
-  const { plugin, variant } = await registry.destination(type);
+export async function readyDestination(host: Host, { type, ...given }: OpenOrder, log: Log): Promise<ReadyDestination> {
+  const { plugin, variant } = await host.registry.destination(type);
   const config = await validateConfig(plugin, joinSecrets(given.config, given.secrets));
-  return { can: plugin.can, open: (signal) => plugin.open(config, contextOf(signal, log, variant)) };
+  return { can: plugin.can, open: (signal) => plugin.open(config, contextOf(host, signal, log, variant)) };
 }
 export const readyEither = (
-  registry: Registry,
+  host: Host,
   role: Role,
   order: OpenOrder,
   log: Log,
 ): Promise<Ready<SourceSession | DestinationSession>> =>
-  role === 'source' ? readySource(registry, order, log) : readyDestination(registry, order, log);
+  role === 'source' ? readySource(host, order, log) : readyDestination(host, order, log);
 
-const contextOf = (signal: AbortSignal, log: Log, variant: string | undefined): Context =>
-  variant === undefined ? { signal, log } : { signal, log, variant };
+const contextOf = ({ dial }: Host, signal: AbortSignal, log: Log, variant: string | undefined): Context => ({
+  signal,
+  log,
+  dial,
+  ...(variant !== undefined && { variant }),
+});

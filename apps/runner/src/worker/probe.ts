@@ -1,22 +1,22 @@
 /** The two questions a worker answers outside of runs. */
 import { isSluiceError, type Context, type Finding, type Stream } from '@sluice/connector-sdk';
-import { readyEither, readySource, type Registry } from './open-plugin.js';
+import { readyEither, readySource, type Host } from './open-plugin.js';
 import type { OpenOrder, Role } from './protocol.js';
 
 export interface Probing {
-  readonly registry: Registry;
+  readonly host: Host;
   readonly signal: AbortSignal;
   readonly log: Context['log'];
 }
 
 /** What is wrong, worst first. A connection that cannot be made is a finding like any other. */
 export async function check(
-  { registry, signal, log }: Probing,
+  { host, signal, log }: Probing,
   role: Role,
   opening: OpenOrder,
 ): Promise<readonly Finding[]> {
   try {
-    await using session = await (await readyEither(registry, role, opening, log)).open(signal);
+    await using session = await (await readyEither(host, role, opening, log)).open(signal);
     return await session.check();
   } catch (error) {
     if (!isSluiceError(error)) throw error;
@@ -30,11 +30,11 @@ const pageBytes = 512 * 1024;
 
 /** Everything a source offers, page by page. Answers how many streams there were. */
 export async function discover(
-  { registry, signal, log }: Probing,
+  { host, signal, log }: Probing,
   opening: OpenOrder,
   send: (streams: readonly Stream[]) => void,
 ): Promise<number> {
-  await using session = await (await readySource(registry, opening, log)).open(signal);
+  await using session = await (await readySource(host, opening, log)).open(signal);
   const streams = await session.discover();
   for (const page of pagesOf(streams, pageBytes)) send(page);
   return streams.length;

@@ -10,6 +10,13 @@ import type {
   Phase,
   StreamBinding,
 } from '@sluice/engine';
+import type { OutboundSettings } from '@sluice/outbound';
+
+/** What a worker is started with, as one argument of JSON: no secret is in it. */
+export interface WorkerSettings {
+  readonly pluginRoots: readonly string[];
+  readonly outbound: OutboundSettings;
+}
 
 type JsonObject = { readonly [key: string]: Json };
 export type Role = 'source' | 'destination';

@@ -1,7 +1,7 @@
 /** The worker's side of a run: both ends, the plan, one lane after the other. */
 import { ConfigError, codes, type Json, type Stream, type WriteMode } from '@sluice/connector-sdk';
 import { Ends, LaneMeter, driveLane, planRun, reportError, type ErrorReport, type Log } from '@sluice/engine';
-import { readyDestination, readySource, type Registry } from './open-plugin.js';
+import { readyDestination, readySource, type Host } from './open-plugin.js';
 import type { LaneAnswer, LaneTask, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
 
 type Tell = (note: Note) => void;
@@ -18,7 +18,7 @@ export class RunSide implements AsyncDisposable {
 
   constructor(
     private readonly order: RunOrder,
-    private readonly registry: Registry,
+    private readonly host: Host,
     private readonly signal: AbortSignal,
     private readonly tell: Tell,
   ) {}
@@ -128,8 +128,8 @@ export class RunSide implements AsyncDisposable {
     const { encoding, source: from, destination: to } = this.order;
     const log = this.#log();
     const [source, destination] = await Promise.all([
-      readySource(this.registry, from, log),
-      readyDestination(this.registry, to, log),
+      readySource(this.host, from, log),
+      readyDestination(this.host, to, log),
     ]);
     const offers = encoding === 'rows' ? [] : source.can.encodings;
     const ends = new Ends({ offers, source: source.open, destination: destination.open }, this.signal);

@@ -1,5 +1,5 @@
 /** check and errors: findings, refusals of wrong configurations, and no secret in anything that is said. */
-import { isSluiceError } from '@sluice/connector-sdk';
+import { ConfigError, codes, isSluiceError } from '@sluice/connector-sdk';
 import type {
   DestinationPlugin,
   DestinationSession,
@@ -18,6 +18,7 @@ export function checkCases(lab: AnyLab): Case[] {
   return [
     { id: 'check/required', run: (trial) => required(lab, trial) },
     { id: 'check/strangers', run: () => strangers(lab) },
+    { id: 'check/dial', unproven: namesServer(lab), run: (trial) => dials(lab, trial) },
     // Before any other: what an earlier check() left would be there already.
     { id: 'check/leaves-nothing', unproven: untold(lab), run: (trial) => leavesNothing(lab, trial) },
     { id: 'check/healthy', run: (trial) => healthy(lab, trial) },
@@ -65,6 +66,30 @@ async function required(lab: AnyLab, trial: Trial): Promise<void> {
     ok('issues' in result, `the schema takes a configuration without the required '${name}'`);
     ok(result.paths.includes(name), `without '${name}' the issues name [${result.paths.join(', ')}] instead`);
   }
+}
+
+const namesServer = (lab: AnyLab): string | undefined => {
+  const names = properties(lab.schema).map(({ path }) => path.join('.'));
+  return names.includes('host') && names.includes('port') ? undefined : "the configuration has no 'host' with a 'port'";
+};
+
+/** A host that the platform refuses is not reached in any other way, and its refusal is what the user reads. */
+async function dials(lab: AnyLab, trial: Trial): Promise<void> {
+  let asked = 0;
+  const dial = async (): Promise<never> => {
+    asked++;
+    throw new ConfigError('the kit refuses this host', { code: codes.outboundDenied, path: ['host'] });
+  };
+  const opening = lab.open(trial, { dial });
+  const error: unknown = await opening.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  ok(asked > 0, 'open() connected without context.dial, or did not connect');
+  ok(
+    isSluiceError(error, 'config') && error.code === codes.outboundDenied,
+    `the refusal of context.dial came out as ${error === undefined ? 'an open session' : describeError(error)}`,
+  );
 }
 
 async function strangers(lab: AnyLab): Promise<void> {

@@ -30,6 +30,14 @@ const lenient =
     return { ...plugin, config: { '~standard': { ...standard, validate } } };
   };
 
+const dialling = (plugin: SourcePlugin): SourcePlugin => ({
+  ...plugin,
+  open: async (config, context) => {
+    await context.dial({ host: '127.0.0.1', port: 1 }).catch(() => undefined);
+    return plugin.open(config, context);
+  },
+});
+
 export const specMutations: readonly SourceMutation[] = [
   { breaks: 'an id of lower case', fails: ['spec/shape'], plugin: ({ plugin }) => ({ ...plugin, id: 'Memory' }) },
   {
@@ -71,6 +79,16 @@ export const specMutations: readonly SourceMutation[] = [
     plugin: lenient(
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !('host' in value),
     ),
+  },
+  {
+    breaks: 'the one way out: connects by itself',
+    fails: ['check/dial'],
+    plugin: property('port', { type: 'integer' }),
+  },
+  {
+    breaks: "the one way out: goes on after the host's refusal",
+    fails: ['check/dial'],
+    plugin: (healthy) => dialling(property('port', { type: 'integer' })(healthy)),
   },
   { breaks: 'a schema that refuses strangers', fails: ['check/strangers'], plugin: lenient((value) => value === null) },
 ];

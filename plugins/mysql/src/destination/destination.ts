@@ -16,7 +16,7 @@ export const destination = defineDestination<DestinationConfig>({
 
 /** Two connections: rows are staged in an open transaction on one, which DDL would commit; DDL and locks have the other. */
 async function open(config: DestinationConfig, context: Context): Promise<DestinationSession> {
-  const options = { variant: context.variant, withoutDatabase: true };
+  const options = { dial: context.dial, variant: context.variant, withoutDatabase: true };
   const control = await openLink(config, options);
   try {
     const loading = await openLink(config, { ...options, localFiles: true });

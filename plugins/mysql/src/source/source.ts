@@ -32,7 +32,11 @@ export const source = defineSource<SourceConfig>({
   config: sourceConfig,
   can: { modes: ['full', 'cursor'], encodings: ['copy-text/1', 'csv/1'], split: false },
   open: async (config, context) =>
-    session(await guard(() => openLink(config, { variant: context.variant, withoutDatabase: true })), config, context),
+    session(
+      await guard(() => openLink(config, { dial: context.dial, variant: context.variant, withoutDatabase: true })),
+      config,
+      context,
+    ),
 });
 
 function session(link: Link, config: SourceConfig, context: Context): SourceSession {
@@ -61,7 +65,7 @@ function session(link: Link, config: SourceConfig, context: Context): SourceSess
       if (inSnapshot && !link.lost) await link.run('ROLLBACK TO SAVEPOINT sluice');
     },
     discover: (only) => discover(link, only === undefined ? config.database : undefined, only),
-    kill: () => kill(link, config),
+    kill: () => kill(state),
   };
   return {
     check: () => guard(() => check(state)),
@@ -88,10 +92,10 @@ async function discoverKnown({ link, config }: SourceState, only?: readonly stri
 }
 
 /** When no other connection is to be had the reading one is given up: its statement must not go on. */
-async function kill(link: Link, config: SourceConfig): Promise<void> {
+async function kill({ link, config, context: { dial } }: SourceState): Promise<void> {
   if (link.lost) return;
   try {
-    await using other = await openLink(config, { withoutDatabase: true });
+    await using other = await openLink(config, { dial, withoutDatabase: true });
     await other.run(`KILL QUERY ${Number(link.connection.threadId)}`);
   } catch {
     link.destroy();

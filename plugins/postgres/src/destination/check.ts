@@ -1,5 +1,5 @@
 /** `check`: tries what a load does, inside a transaction that is rolled back. */
-import type { Finding } from '@sluice/connector-sdk';
+import { type Finding, tlsFindings } from '@sluice/connector-sdk';
 import { ownPrefix } from '@sluice/sql';
 import { sqlState } from '../errors.js';
 import { literal, quote } from '../names.js';
@@ -31,7 +31,11 @@ export async function checkDestination(destination: Destination): Promise<Findin
     return [...findings, { code: 'read-only', severity: 'error', message, fix }];
   }
   const grantee = { role: quote(role), database: quote(database), schema: quote(config.schema) };
-  return [...findings, ...(await trials(destination, grantee, exists === 'true')), ...tls(connection.encrypted)];
+  return [
+    ...findings,
+    ...(await trials(destination, grantee, exists === 'true')),
+    ...tlsFindings(config, connection.encrypted),
+  ];
 }
 
 interface Grantee {
@@ -89,15 +93,3 @@ async function trials(
   }
   return findings;
 }
-
-const tls = (encrypted: boolean): Finding[] =>
-  encrypted
-    ? []
-    : [
-        {
-          code: 'no-tls',
-          severity: 'warning',
-          message: 'The connection is not encrypted.',
-          fix: "Set the TLS mode to 'verify-full'.",
-        },
-      ];

@@ -35,7 +35,7 @@ export interface Destination {
 
 /** Connects. Throws ConfigError or TransientError. */
 export const openDestination = async (config: DestinationConfig, context: Context): Promise<DestinationSession> =>
-  new Session({ config, context, connection: await connect(config) });
+  new Session({ config, context, connection: await connect(config, context) });
 
 class Session implements DestinationSession {
   readonly #destination: Destination;

@@ -46,10 +46,10 @@ export class Body {
 
   async #end(): Promise<void> {
     if (!this.#begun || this.#copy.ended) return;
-    const { config, connection } = this.#source;
+    const { config, connection, context } = this.#source;
     this.#copy.discard();
     try {
-      await cancelBackend(config, connection.pid);
+      await cancelBackend(config, context, connection.pid);
     } catch {
       connection.client.connection.stream.destroy(); // no second connection to be had: cutting the line ends it too
     }

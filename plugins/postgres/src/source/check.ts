@@ -1,5 +1,5 @@
 /** `check`: everything that stands in the way of reading, at once. */
-import type { Finding } from '@sluice/connector-sdk';
+import { type Finding, tlsFindings } from '@sluice/connector-sdk';
 import { quote } from '../names.js';
 import { type Source, supported } from './session.js';
 
@@ -29,13 +29,15 @@ SELECT pg_is_in_recovery()::text AS replica, current_user::text AS role,
   (SELECT count(*) FROM hidden)::text AS "tableCount",
   (SELECT count(*) FROM relation WHERE relrowsecurity AND row_security_active(oid))::text AS secured`;
 
-export async function checkSource({ connection }: Source): Promise<Finding[]> {
+export async function checkSource({ connection, config }: Source): Promise<Finding[]> {
   const facts = (await connection.client.query<Facts>(factsSql)).rows[0]!;
   return [
     ...versionFindings(connection.version),
     ...encodingFindings(connection.serverEncoding),
     ...grantFindings(facts),
-    ...placeFindings(facts, connection.encrypted),
+    ...placeFindings(facts),
+    ...tlsFindings(config, connection.encrypted),
+    resumedMoment,
   ];
 }
 
@@ -89,7 +91,7 @@ function grantFindings({ role, schemas, tables, tableCount }: Facts): Finding[] 
   return findings;
 }
 
-function placeFindings({ replica, secured, role }: Facts, encrypted: boolean): Finding[] {
+function placeFindings({ replica, secured, role }: Facts): Finding[] {
   const findings: Finding[] = [];
   if (Number(secured) > 0) {
     const message = `Row-level security hides rows of ${secured} tables from this role: only what it may see is read.`;
@@ -100,12 +102,11 @@ function placeFindings({ replica, secured, role }: Facts, encrypted: boolean): F
     const fix = 'ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf()';
     findings.push({ code: 'replica', severity: 'warning', message, fix });
   }
-  if (!encrypted) {
-    const message = 'The connection is not encrypted.';
-    findings.push({ code: 'no-tls', severity: 'warning', message, fix: "Set the TLS mode to 'verify-full'." });
-  }
-  const message =
-    'A full load that goes on after a break reads the rest as of then: its rows are not all of one moment.';
-  findings.push({ code: 'resumed-moment', severity: 'warning', message });
   return findings;
 }
+
+const resumedMoment: Finding = {
+  code: 'resumed-moment',
+  severity: 'warning',
+  message: 'A full load that goes on after a break reads the rest as of then: its rows are not all of one moment.',
+};

@@ -22,7 +22,7 @@ export interface Source {
 
 /** Connects. Throws ConfigError or TransientError. */
 export async function openSource(config: SourceConfig, context: Context): Promise<SourceSession> {
-  const connection = await connect(config);
+  const connection = await connect(config, context);
   const source: Source = { config, connection, context, moment: new Moment(connection, context) };
   return {
     check: () => mapped(() => checkSource(source)),

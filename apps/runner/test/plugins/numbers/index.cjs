@@ -63,9 +63,10 @@ const source = {
     typeof tables === 'object' ? [] : [{ message: 'tables is missing', path: ['tables'] }],
   ),
   can: { modes: ['full', 'cursor'], encodings: [], split: false },
-  async open(config, { signal, log }) {
+  async open(config, { signal, log, dial }) {
     if (config.password === 'wrong')
       throw failing('config', 'authentication', 'refused: wrong', { fix: 'set the password' });
+    if (config.host) (await dial({ host: config.host, port: config.port })).destroy();
     if (config.openFor) await sleep(config.openFor);
     log('info', `opened with ${config.password}`);
     const streams = Object.entries(config.tables).map(([name, count]) => streamOf(name, count));

@@ -1,0 +1,2 @@
+export { outboundGate, type GateOptions, type Resolve } from './gate.js';
+export type { OutboundSettings } from './policy.js';
