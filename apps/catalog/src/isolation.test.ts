@@ -91,6 +91,7 @@ const guarded: Partial<Record<Subject, ((ids: Ids) => object)[]>> = {
   'catalog.pipelines.get': [(ids) => ({ ...as, id: ids.pipeline })],
   'catalog.pipelines.update': [(ids) => ({ ...as, id: ids.pipeline, name: 'x', sourceId: ids.source, mode })],
   'catalog.pipelines.delete': [(ids) => ({ ...as, id: ids.pipeline })],
+  'catalog.pipelines.reset': [(ids) => ({ ...as, id: ids.pipeline })],
   'catalog.runs.create': [
     (ids) => ({ ...as, pipelineId: ids.pipeline, trigger: 'manual' }),
     (ids) => ({ ...as, pipelineId: ids.pipeline, trigger: 'retry', previousId: ids.run }),

@@ -41,6 +41,7 @@ const checklist: Readonly<Record<string, [status: string, answer: string]>> = {
   'GET /api/v1/syncs': ['200', 'SyncPage'],
   'GET /api/v1/sources/{sourceId}/findings': ['200', 'FindingsResponse'],
   'GET /api/v1/connections/{connectionId}/settings': ['200', 'ConnectionSettingsResponse'],
+  'POST /api/v1/connections/{connectionId}/reset': ['200', 'ConnectionResetResponse'],
   'GET /api/v1/syncs/{syncId}/streams': ['200', 'SyncStreamResponse'],
   'GET /api/v1/syncs/{syncId}/events': ['200', ''],
   'GET /api/v1/connectors': ['200', 'ConnectorResponse'],

@@ -110,6 +110,14 @@ export interface Rpc {
   'catalog.pipelines.list': [Scoped, readonly PipelineView[]];
   'catalog.pipelines.update': [By<ById & PipelineInput>, PipelineView];
   'catalog.pipelines.delete': [By<ById>, null];
+  /**
+   * The next run reads from the start. Conflict 'run-active' while a run is active. `keyless`: up to 100 of the streams whose
+   * rows that run adds once more, since they have no key to overwrite by.
+   */
+  'catalog.pipelines.reset': [
+    By<ById>,
+    { readonly pipeline: PipelineView; readonly keyless: readonly string[]; readonly keylessCount: number },
+  ];
 
   /** Starts a run now. Conflict 'run-active' while one of this pipeline is active. */
   'scheduler.runs.trigger': [By<ById>, RunView];

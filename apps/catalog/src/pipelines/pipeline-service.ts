@@ -33,6 +33,7 @@ import {
   pipelineView,
 } from './pipeline-repository.js';
 import { checkOptions } from './options.js';
+import { resetPipeline } from './reset-pipeline.js';
 import { checkSchedule } from './schedule.js';
 
 export interface PipelineDeps {
@@ -42,7 +43,7 @@ export interface PipelineDeps {
   /** Core NATS: tells the scheduler that a schedule changed. */
   publish(subject: string): void;
 }
-type Serve<S extends 'create' | 'get' | 'list' | 'update' | 'delete'> = (
+type Serve<S extends 'create' | 'get' | 'list' | 'update' | 'delete' | 'reset'> = (
   request: Request<`catalog.pipelines.${S}`>,
 ) => Promise<Answer<`catalog.pipelines.${S}`>>;
 export interface Pipelines {
@@ -51,6 +52,7 @@ export interface Pipelines {
   readonly list: Serve<'list'>;
   readonly update: Serve<'update'>;
   readonly remove: Serve<'delete'>;
+  readonly reset: Serve<'reset'>;
 }
 
 export const pipelineService = (deps: PipelineDeps): Pipelines => ({
@@ -59,6 +61,7 @@ export const pipelineService = (deps: PipelineDeps): Pipelines => ({
   list: (scope) => deps.db.run(async (em) => (await listPipelines(em, scope)).map(pipelineView)),
   update: (request) => update(deps, request),
   remove: (request) => remove(deps, request),
+  reset: (request) => resetPipeline(deps.db, request),
 });
 
 /** What a pipeline is to be, with nothing left to default. */

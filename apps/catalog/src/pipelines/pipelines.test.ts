@@ -272,6 +272,32 @@ describe('update', () => {
     expect(await generation(view.id)).toBe(first + 1);
   });
 
+  test('a reset starts the next run from nothing, is refused while one is active, and is on record', async () => {
+    const view = await create({ mode: 'incremental', destinationId: await newDestination() });
+    const first = await generation(view.id);
+    const reset = (): Promise<unknown> => app.rpc.call('catalog.pipelines.reset', { tenantId, actor, id: view.id });
+    expect(await reset()).toMatchObject({ pipeline: { id: view.id, mode: 'incremental' } });
+    expect(await generation(view.id)).toBe(first + 1);
+    const run = await app.rpc.call('catalog.runs.create', { tenantId, actor, pipelineId: view.id, trigger: 'manual' });
+    expect(await failing(reset())).toMatchObject({ kind: 'conflict', code: 'run-active' });
+    await app.rpc.call('catalog.runs.cancel', { tenantId, actor, id: run.id });
+    const lines = await database.query("SELECT actor, before, after FROM audit WHERE action = 'pipeline.reset'");
+    expect(lines).toEqual([{ actor, before: { generation: first }, after: { generation: first + 1 } }]);
+  });
+
+  test('a reset names the streams whose rows will be added once more', async () => {
+    const keyless = async (more: object): Promise<unknown> => {
+      const { id } = await create({ mode: 'incremental', destinationId: await newDestination(), ...more });
+      const { keyless: names, keylessCount } = await app.rpc.call('catalog.pipelines.reset', { tenantId, actor, id });
+      return [names, keylessCount];
+    };
+    expect(await keyless(bound({ stream: 'log' }, { stream: 'people' }))).toEqual([['log'], 1]);
+    expect(await keyless(bound({ stream: 'log', key: ['id'] }))).toEqual([[], 0]);
+    expect(await keyless(bound({ stream: 'people', columns: ['at', 'note'] }))).toEqual([['people'], 1]);
+    expect(await keyless({ bindings: null })).toEqual([['public.log'], 1]);
+    expect(await keyless({ bindings: null, mode: 'full' })).toEqual([[], 0]);
+  });
+
   test('a new schedule counts from now on, and the scheduler hears of it', async () => {
     const heard: string[] = [];
     const listening = app.nats.subscribe('catalog-changed.>', {

@@ -261,6 +261,32 @@ describe('connections', () => {
     expect((await api.put(`${path}/${unknownId}`, example())).status).toBe(404);
   });
 
+  test('a connection is started over; the answer says what becomes of the tables', async () => {
+    api.catalog.streams = [stream('public.log', ['full', 'cursor'])];
+    const [id, full] = [
+      await create({ selectedStreams: null }),
+      await create({ selectedStreams: null, name: 'full', syncMode: 'FULL_REFRESH' }),
+    ];
+    const reset = (one: string, as = {}) => api.post(`${path}/${one}/reset`, undefined, as);
+    expect((await reset(id)).body).toEqual({
+      connectionId: id,
+      message:
+        'The next sync reads every row from the start. Rows at the destination are overwritten by their key; those that the source no longer has stay. One stream has no key: all rows are added to the table once more. Empty it first.',
+      streamsWithoutKey: ['public.log'],
+      streamsWithoutKeyCount: 1,
+    });
+    expect((await reset(full)).body).toMatchObject({
+      message: expect.stringContaining('replaced'),
+      streamsWithoutKeyCount: 0,
+    });
+    api.catalog.addRun(id, { status: 'running' });
+    expect((await reset(id)).body).toEqual(
+      errorBody(409, 'Conflict', 'A sync of this connection is active', `${path}/${id}/reset`),
+    );
+    expect((await reset(id, { token: sign(claims({ permissions: ['data:ingestion:read'] })) })).status).toBe(403);
+    expect((await reset(full, foreign)).status).toBe(404);
+  });
+
   test('S1-13 a connection is deleted; while a sync runs it is a 409', async () => {
     const id = await create();
     api.catalog.addRun(id, { status: 'running' });
