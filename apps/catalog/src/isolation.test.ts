@@ -150,7 +150,7 @@ const nothing: Ids = { source: missing, destination: missing, pipeline: missing,
 /** All that the victim has, to see that nothing of it changed. */
 const everything = async (): Promise<unknown> =>
   Promise.all(
-    ['endpoint', 'secret', 'pipeline', 'run', 'api_key', 'stream', 'outbox', 'probe'].map((table) =>
+    ['endpoint', 'secret', 'pipeline', 'run', 'api_key', 'stream', 'outbox', 'probe', 'drop_order'].map((table) =>
       database.query(`SELECT * FROM ${table} WHERE tenant_id = $1`, [victim]),
     ),
   );

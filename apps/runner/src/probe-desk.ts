@@ -1,4 +1,4 @@
-/** Checks and discoveries: a ticket is traded for what to open, and a warm worker opens it. */
+/** Checks, discoveries and removals: a ticket is traded for what to open, and a warm worker opens it. */
 import type { Finding } from '@sluice/connector-sdk';
 import { ServiceError, newKeyPair, unavailable, type Failure, type JsonObject, type Stream } from '@sluice/messages';
 import type { Logger, RpcClient } from '@sluice/service';
@@ -16,9 +16,10 @@ export interface ProbeDeps {
 export interface ProbeLimits {
   readonly check: number;
   readonly discover: number;
+  readonly drop: number;
   readonly atOnce: number;
 }
-const defaults: ProbeLimits = { check: 30_000, discover: 290_000, atOnce: 4 };
+const defaults: ProbeLimits = { check: 30_000, discover: 290_000, drop: 50_000, atOnce: 4 };
 
 export class ProbeDesk {
   readonly #limits: ProbeLimits;
@@ -36,6 +37,16 @@ export class ProbeDesk {
       if (!(error instanceof WorkerFailure) || error.report.class === 'bug') throw this.#failure(error);
       const { code, message, fix } = error.report;
       return [{ code, severity: 'error', message, ...(fix !== undefined && { fix }) }];
+    }
+  }
+
+  /** Removes what a deleted pipeline left at an endpoint; answers what could not be removed. */
+  async drop(ticket: string, lanes: readonly string[]): Promise<readonly Finding[]> {
+    const { role, opening } = await this.#redeem(ticket);
+    try {
+      return await this.#with(opening, this.#limits.drop, (worker) => worker.ask('drop', { role, opening, lanes }));
+    } catch (error) {
+      throw this.#failure(error);
     }
   }
 

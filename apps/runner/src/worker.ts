@@ -6,7 +6,7 @@ import { reportError, type ErrorReport } from '@sluice/engine';
 import type { Json, Stream } from '@sluice/connector-sdk';
 import { openRegistry } from '@sluice/plugin-host';
 import { preload } from './worker/preload.js';
-import { check, discover } from './worker/probe.js';
+import { check, discover, drop } from './worker/probe.js';
 import type { FromWorker, Note, OpenOrder, Orders, ToWorker } from './worker/protocol.js';
 import { RunSide } from './worker/run-side.js';
 import { scrubJson, scrubber, type Scrub } from './worker/scrub.js';
@@ -47,6 +47,11 @@ const work: Work = {
     hide(opening);
     const findings = await check(probing, role, opening);
     return findings.map((finding) => scrubJson(scrub, { ...finding }));
+  },
+  drop: async (order) => {
+    hide(order.opening);
+    const left = await drop(probing, order);
+    return left.map((finding) => scrubJson(scrub, { ...finding }));
   },
   discover: async ({ opening }) => {
     hide(opening);

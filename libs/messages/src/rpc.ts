@@ -163,6 +163,8 @@ export interface Rpc {
   'catalog.probes.streams': [{ ticket: string; streams: readonly Stream[] }, null];
   'runner.probes.check': [{ ticket: string }, readonly Finding[]];
   /** Sends what it finds through `catalog.probes.streams`, in pages; answers how many there were. */
+  /** Removes these lanes from a destination, or what a source keeps for a pipeline; answers what could not be removed. */
+  'runner.probes.drop': [{ ticket: string; lanes: readonly string[] }, readonly Finding[]];
   'runner.probes.discover': [{ ticket: string }, { readonly count: number }];
 
   /** `hash`: SHA-256 of the key, hex. null: no such key, revoked or expired. */

@@ -8,7 +8,10 @@ afterAll(async () => database?.drop());
 
 test('catalogs that start at the same moment migrate once, and each is up to date', async () => {
   const opened = await Promise.all([0, 1, 2, 3].map(() => Database.open(database.url, 3)));
-  expect(await database.query('SELECT name FROM migration')).toEqual([{ name: 'Initial1763700000000' }]);
+  expect(await database.query('SELECT name FROM migration')).toEqual([
+    { name: 'Initial1763700000000' },
+    { name: 'DropOrders1763800000000' },
+  ]);
   for (const db of opened) await db[Symbol.asyncDispose]();
 });
 

@@ -19,6 +19,8 @@ import { record } from '../audit.js';
 import type { Connectors } from '../connectors/connectors.js';
 import type { Database } from '../database/database.js';
 import { pipelineTable, type EndpointRow, type PipelineRow } from '../database/entities.js';
+import { orderDrops } from '../drops/drop-orders.js';
+import type { Drops } from '../drops/drops.js';
 import { ensureTenant, getEndpoint, noEndpoint } from '../endpoints/endpoint-repository.js';
 import type { Probes } from '../probes/probe-service.js';
 import { streamsNamed, surveyStreams } from '../probes/stream-repository.js';
@@ -40,6 +42,7 @@ export interface PipelineDeps {
   readonly db: Database;
   readonly connectors: Connectors;
   readonly probes: Pick<Probes, 'discover'>;
+  readonly drops: Pick<Drops, 'kick'>;
   /** Core NATS: tells the scheduler that a schedule changed. */
   publish(subject: string): void;
 }
@@ -177,21 +180,12 @@ async function remove(deps: PipelineDeps, { tenantId, id, actor }: Request<'cata
     const before = pipelineView(await getPipeline(em, { tenantId, id }));
     if (await hasActiveRun(em, { tenantId, id }))
       throw conflict('run-active', 'a run of this pipeline is active', { fix: 'cancel it first' });
+    await orderDrops(em, row);
     await em.delete(pipelineTable, { tenantId, id });
-    // What its lanes left in the source and the destination is for a runner to remove.
-    const body = {
-      pipelineId: id,
-      sourceId: row.sourceId,
-      destinationId: row.destinationId,
-      generation: row.generation,
-    };
-    await em.query(
-      `INSERT INTO outbox (tenant_id, kind, message_id, subject, body) VALUES ($1, 'pipeline-dropped', $2, '', $3)`,
-      [tenantId, `${id}.dropped`, JSON.stringify(body)],
-    );
     await record(em, { tenantId, actor, action: 'pipeline.deleted', subjectId: id, before });
   });
   deps.publish(scheduleChanged);
+  deps.drops.kick();
   return null;
 }
 

@@ -45,6 +45,8 @@ export interface Orders {
   /** Imports plugins ahead of their use: these connector types, or with none of them those of the platform itself. */
   preload: [{ readonly types: readonly string[] }, null];
   check: [{ readonly role: Role; readonly opening: OpenOrder }, readonly Finding[]];
+  /** What could not be removed. */
+  drop: [{ readonly role: Role; readonly opening: OpenOrder; readonly lanes: readonly string[] }, readonly Finding[]];
   /** Streams come before the answer, in `streams` notes. */
   discover: [{ readonly opening: OpenOrder }, { readonly count: number }];
   /** The run that this worker now works for. */
