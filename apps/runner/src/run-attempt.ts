@@ -144,6 +144,7 @@ export class RunAttempt {
         stream,
         code: error.code,
         ...(error.fix !== undefined && { fix: error.fix }),
+        ...(error.end !== undefined && { end: error.end }),
       });
       if (answer.scope === 'run') this.#cutShort(error);
     } else if (answer.status === 'split') {
@@ -171,9 +172,14 @@ export class RunAttempt {
   }
 
   #tellFailure({ report, dead, stderr }: WorkerFailure, { peakMemory }: WorkerProcess): void {
-    const { code, message, fix } = report;
+    const { code, message, fix, end } = report;
     const crash = dead ? { peakMemory, ...(stderr !== '' && { stderr: this.scrub(stderr) }) } : {};
-    this.#say('error', message, { code, ...(fix !== undefined && { fix }), ...crash });
+    this.#say('error', message, {
+      code,
+      ...(fix !== undefined && { fix }),
+      ...(end !== undefined && { end }),
+      ...crash,
+    });
   }
 
   #cutShort(error: ErrorReport): void {

@@ -164,7 +164,8 @@ export class RunDesk implements AsyncDisposable {
 
 function orderOf(assignment: Assignment, pair: KeyPair): RunOrder {
   const { pipelineId, mode, fence, generation, rootId, bindings, options } = assignment;
-  const open = ({ connectorType, config, secrets }: Opening): OpenOrder => ({
+  const open = ({ name, connectorType, config, secrets }: Opening): OpenOrder => ({
+    name,
     type: connectorType,
     config,
     secrets: pair.open(secrets) as JsonObject,

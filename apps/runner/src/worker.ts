@@ -2,12 +2,12 @@
  * A worker process: plain Node with the engine and plugins, nothing of the services. It works for one run or one probe, then it
  * is done. Whatever goes wrong in here takes down this process and nothing else.
  */
-import { reportError, type ErrorReport } from '@sluice/engine';
 import type { Json, Stream } from '@sluice/connector-sdk';
 import { openRegistry } from '@sluice/plugin-host';
+import { reportWithEnd } from './worker/ends.js';
 import { preload } from './worker/preload.js';
 import { check, discover, drop } from './worker/probe.js';
-import type { FromWorker, Note, OpenOrder, Orders, ToWorker } from './worker/protocol.js';
+import type { FromWorker, Note, OpenOrder, Orders, Report, ToWorker } from './worker/protocol.js';
 import { RunSide } from './worker/run-side.js';
 import { scrubJson, scrubber, type Scrub } from './worker/scrub.js';
 
@@ -27,7 +27,7 @@ const tell = (note: Note): void => {
 };
 const log = (level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, Json>>): void =>
   tell({ kind: 'log', level, message, ...(fields !== undefined && { fields }) });
-const clean = (error: ErrorReport): ErrorReport => ({
+const clean = (error: Report): Report => ({
   ...error,
   message: scrub(error.message),
   ...(error.fix !== undefined && { fix: scrub(error.fix) }),
@@ -85,7 +85,7 @@ async function take(message: ToWorker): Promise<void> {
     const value = await (work[kind] as (body: unknown) => Promise<unknown>)(body);
     send({ kind: 'answer', id, value });
   } catch (error) {
-    send({ kind: 'failure', id, error: clean(reportError(error)) });
+    send({ kind: 'failure', id, error: clean(reportWithEnd(error)) });
   } finally {
     busy--;
   }

@@ -99,6 +99,8 @@ export interface RunError {
   readonly message: string;
   readonly fix?: string;
   readonly stream?: string;
+  /** Which end failed; absent where neither did. */
+  readonly end?: EndpointView['role'];
   /** The system asked to be left alone for so many ms (`TransientError.retryAfter`). */
   readonly retryAfter?: number;
 }

@@ -57,6 +57,8 @@ export interface RunQuery extends Scoped {
 }
 /** A plugin and the configuration to open it with; the secret half is sealed for one runner. */
 export interface Opening {
+  /** As the user named the endpoint: errors say it. */
+  readonly name: string;
   readonly connectorType: string;
   readonly config: JsonObject;
   readonly secrets: Sealed;

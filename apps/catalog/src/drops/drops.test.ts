@@ -61,7 +61,13 @@ async function ran(streams: readonly string[], destination?: EndpointView) {
     fence: got!.fence,
     outcome: { status: 'failed', error: { class: 'config', code: 'c', message: 'm' } },
     counts: zero,
-    streams: streams.map((id) => ({ stream: id, status: 'failed', estimatedRows: null, error: null, ...zero })),
+    streams: streams.map((id) => ({
+      stream: id,
+      status: 'failed' as const,
+      estimatedRows: null,
+      error: null,
+      ...zero,
+    })),
   });
   const remove = () => app.rpc.call('catalog.pipelines.delete', { ...as, id: pipeline.id });
   const lane = (id: string) => `${pipeline.id}/full/${id}`;

@@ -182,9 +182,9 @@ export async function openingOf(
   publicKey: string,
   context: string,
 ): Promise<Opening> {
-  const { connectorType, config } = await getEndpoint(em, where, role);
+  const { connectorType, config, name } = await getEndpoint(em, where, role);
   const secrets = await getSecrets(em, ring, where.tenantId, where.id);
-  return { connectorType, config, secrets: sealFor(secrets, publicKey, context) };
+  return { name, connectorType, config, secrets: sealFor(secrets, publicKey, context) };
 }
 function sealFor(secrets: unknown, publicKey: string, context: string): Opening['secrets'] {
   try {

@@ -7,6 +7,7 @@ import type {
   SourceSession,
 } from '@sluice/connector-sdk';
 import { joinSecrets, type openRegistry, validateConfig } from '@sluice/plugin-host';
+import { atEnd, sessionOfEnd, type End } from './ends.js';
 import type { OpenOrder, Role } from './protocol.js';
 
 export type Registry = ReturnType<typeof openRegistry>;
@@ -17,21 +18,29 @@ type ReadySource = Ready<SourceSession> & { readonly can: SourcePlugin['can'] };
 type ReadyDestination = Ready<DestinationSession> & { readonly can: DestinationPlugin['can'] };
 type Log = Context['log'];
 
-/** Loads the plugin and checks the configuration. Throws ConfigError. */
-export async function readySource(registry: Registry, { type, ...given }: OpenOrder, log: Log): Promise<ReadySource> {
-  const { plugin, variant } = await registry.source(type);
-  const config = await validateConfig(plugin, joinSecrets(given.config, given.secrets));
-  return { can: plugin.can, open: (signal) => plugin.open(config, contextOf(signal, log, variant)) };
+/** Loads the plugin and checks the configuration. Throws ConfigError. Whatever it throws, now or later, says its end. */
+export function readySource(registry: Registry, order: OpenOrder, log: Log): Promise<ReadySource> {
+  const end: End = { role: 'source', name: order.name };
+  return atEnd(end, async () => {
+    const { plugin, variant } = await registry.source(order.type);
+    const config = await validateConfig(plugin, joinSecrets(order.config, order.secrets));
+    const open = (signal: AbortSignal) => plugin.open(config, contextOf(signal, log, variant));
+    return { can: plugin.can, open: opening(open, end) };
+  });
 }
-export async function readyDestination(
-  registry: Registry,
-  { type, ...given }: OpenOrder,
-  log: Log,
-): Promise<ReadyDestination> {
-  const { plugin, variant } = await registry.destination(type);
-  const config = await validateConfig(plugin, joinSecrets(given.config, given.secrets));
-  return { can: plugin.can, open: (signal) => plugin.open(config, contextOf(signal, log, variant)) };
+export function readyDestination(registry: Registry, order: OpenOrder, log: Log): Promise<ReadyDestination> {
+  const end: End = { role: 'destination', name: order.name };
+  return atEnd(end, async () => {
+    const { plugin, variant } = await registry.destination(order.type);
+    const config = await validateConfig(plugin, joinSecrets(order.config, order.secrets));
+    const open = (signal: AbortSignal) => plugin.open(config, contextOf(signal, log, variant));
+    return { can: plugin.can, open: opening(open, end) };
+  });
 }
+const opening =
+  <S extends object>(open: (signal: AbortSignal) => Promise<S>, end: End) =>
+  async (signal: AbortSignal): Promise<S> =>
+    sessionOfEnd(await atEnd(end, () => open(signal)), end);
 export const readyEither = (
   registry: Registry,
   role: Role,

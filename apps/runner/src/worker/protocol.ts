@@ -6,10 +6,14 @@ type JsonObject = { readonly [key: string]: Json };
 export type Role = 'source' | 'destination';
 /** With secrets: this channel is the only way they reach a worker. (Invariant 12) */
 export interface OpenOrder {
+  /** As the user named the endpoint. */
+  readonly name: string;
   readonly type: string;
   readonly config: JsonObject;
   readonly secrets: JsonObject;
 }
+/** An error on its way out, with the end that threw it. */
+export type Report = ErrorReport & { readonly end?: Role };
 export interface RunOrder {
   readonly pipelineId: string;
   readonly mode: 'full' | 'incremental' | 'changes';
@@ -24,12 +28,12 @@ export interface RunOrder {
 }
 export interface PlanAnswer {
   readonly lanes: readonly LanePlan[];
-  readonly refused: readonly { readonly stream: string; readonly error: ErrorReport }[];
+  readonly refused: readonly { readonly stream: string; readonly error: Report }[];
 }
 export type LaneAnswer = { readonly counts: LaneCounts } & (
   | { readonly status: 'done' | 'already-done' | 'stopped' | 'fenced' }
   | { readonly status: 'split'; readonly parts: readonly LanePart[] }
-  | { readonly status: 'failed'; readonly scope: 'lane' | 'run'; readonly error: ErrorReport }
+  | { readonly status: 'failed'; readonly scope: 'lane' | 'run'; readonly error: Report }
 );
 export interface LaneTask {
   readonly plan: LanePlan;
@@ -80,4 +84,4 @@ export type Note =
 export type FromWorker =
   | Note
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failure'; readonly id: number; readonly error: ErrorReport };
+  | { readonly kind: 'failure'; readonly id: number; readonly error: Report };

@@ -1,6 +1,7 @@
 /** The worker's side of a run: both ends, the plan, one lane after the other. */
 import { ConfigError, codes, type Json, type Stream, type WriteMode } from '@sluice/connector-sdk';
 import { Ends, LaneMeter, driveLane, planRun, reportError, type Log } from '@sluice/engine';
+import { reportWithEnd } from './ends.js';
 import { readyDestination, readySource, type Registry } from './open-plugin.js';
 import type { LaneAnswer, LaneTask, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
 
@@ -85,7 +86,7 @@ export class RunSide implements AsyncDisposable {
       });
       if (outcome.status !== 'failed') return outcome;
       this.#trace(outcome.error, stream);
-      return { ...outcome, error: reportError(outcome.error, stream) };
+      return { ...outcome, error: reportWithEnd(outcome.error, stream) };
     } finally {
       clearInterval(timer);
     }
