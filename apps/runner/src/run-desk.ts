@@ -82,6 +82,7 @@ export class RunDesk implements AsyncDisposable {
     metrics.active.inc();
     try {
       events.publish({ kind: 'started', runnerId: this.runnerId });
+      for (const message of assignment.warnings) events.publish({ kind: 'log', level: 'warn', message });
       const end = await this.#attempt(assignment, pair, stages, events, log, held);
       metrics.ended.inc({ outcome: end.status });
     } catch (error) {

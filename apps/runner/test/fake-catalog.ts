@@ -151,6 +151,7 @@ export class FakeCatalog implements AsyncDisposable {
       leaseSeconds: 20,
       bindings: null,
       options: {},
+      warnings: [],
       ...run.assignment,
       fence: String(++this.fence),
       source: open('numbers', run.source),

@@ -76,6 +76,8 @@ export interface Assignment extends ById {
   readonly leaseSeconds: number;
   readonly bindings: readonly Binding[] | null;
   readonly options: PipelineOptions;
+  /** What the run is to tell its user before it begins. */
+  readonly warnings: readonly string[];
   readonly source: Opening;
   readonly destination: Opening;
 }

@@ -37,6 +37,7 @@ import {
 import { checkOptions } from './options.js';
 import { resetPipeline } from './reset-pipeline.js';
 import { checkSchedule } from './schedule.js';
+import { refuseTakenTargets } from './target-clash.js';
 
 export interface PipelineDeps {
   readonly db: Database;
@@ -100,6 +101,7 @@ async function create(deps: PipelineDeps, request: Request<'catalog.pipelines.cr
     await ensureTenant(em, { tenantId });
     await holdEnds(em, wanted);
     await refuseTakenName(em, wanted);
+    await refuseClash(deps, em, wanted, null);
     await em.query(
       `INSERT INTO pipeline (id, tenant_id, name, source_id, destination_id, destination_type, mode, schedule, bindings, options)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -135,6 +137,7 @@ async function update(deps: PipelineDeps, request: Request<'catalog.pipelines.up
     const old = pipelineView(await getPipeline(em, { tenantId, id }));
     await holdEnds(em, wanted);
     if (wanted.name !== row.name) await refuseTakenName(em, wanted);
+    await refuseClash(deps, em, wanted, id);
     await write(em, row, wanted);
     const view = pipelineView(await getPipeline(em, { tenantId, id }));
     await record(em, { tenantId, actor, action: 'pipeline.updated', subjectId: id, before: old, after: view });
@@ -251,6 +254,18 @@ async function holdEnds(em: EntityManager, { tenantId, sourceId, destinationId }
   if (!(await holdEndpoint(em, { tenantId, id: sourceId }, 'source'))) throw noEndpoint('source');
   if (destinationId !== null && !(await holdEndpoint(em, { tenantId, id: destinationId }, 'destination')))
     throw noEndpoint('destination');
+}
+
+async function refuseClash(
+  { connectors }: PipelineDeps,
+  em: EntityManager,
+  { tenantId, destinationId, bindings }: Wanted,
+  id: string | null,
+): Promise<void> {
+  if (destinationId === null) return;
+  const destination = await getEndpoint(em, { tenantId, id: destinationId }, 'destination');
+  const connector = await connectors.find('destination', destination.connectorType);
+  await refuseTakenTargets(em, { tenantId, id, bindings }, destination, connector);
 }
 
 async function refuseTakenName(em: EntityManager, { tenantId, name }: Wanted): Promise<void> {

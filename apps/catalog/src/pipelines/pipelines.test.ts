@@ -343,6 +343,59 @@ test('a pipeline with an active run is not deleted; its runs outlive it', async 
   });
 });
 
+describe('two pipelines and one table', () => {
+  const claimed = async (pipelineId: string): Promise<readonly string[]> => {
+    const run = await app.rpc.call('catalog.runs.create', { tenantId, actor, pipelineId, trigger: 'manual' });
+    const { publicKey } = newKeyPair(run.id);
+    const got = await app.rpc.call('catalog.runs.claim', { runId: run.id, runnerId: 'r', publicKey });
+    return got!.warnings;
+  };
+
+  test('are refused where both name it, whatever the spelling', async () => {
+    const destinationId = await newDestination();
+    const first = await create({ destinationId, ...bound({ stream: 'public.orders' }) });
+    const clash = {
+      kind: 'conflict',
+      code: 'target-taken',
+      message: expect.stringContaining(`"${first.name}"`),
+      fix: expect.stringContaining('targetTable'),
+    };
+    const to = (...bindings: Binding[]) => failing(create({ destinationId, ...bound(...bindings) }));
+    expect(await to({ stream: 'sales.orders' })).toMatchObject(clash);
+    expect(await to({ stream: 'people', targetTable: 'orders' })).toMatchObject(clash);
+    expect(await to({ stream: 'sales.orders', targetTable: 'sales.orders' })).toMatchObject({ answered: {} });
+    expect(
+      await failing(create({ destinationId: await newDestination(), ...bound({ stream: 'public.orders' }) })),
+    ).toMatchObject({
+      answered: {},
+    });
+    const other = await create({ destinationId, ...bound({ stream: 'people' }) });
+    const update = (view: PipelineView, bindings: Binding[]) =>
+      failing(
+        app.rpc.call('catalog.pipelines.update', {
+          tenantId,
+          actor,
+          id: view.id,
+          name: view.name,
+          sourceId,
+          mode: 'full',
+          bindings,
+        }),
+      );
+    expect(await update(other, [{ stream: 'public.orders' }])).toMatchObject(clash);
+    expect(await update(first, [{ stream: 'public.orders' }])).toMatchObject({ answered: {} });
+  });
+
+  test('are told by the run where one takes every stream', async () => {
+    const destinationId = await newDestination();
+    const all = await create({ destinationId, bindings: null });
+    expect(await claimed(all.id)).toEqual([]);
+    const one = await create({ destinationId, ...bound({ stream: 'people' }) });
+    const warning = `the pipeline "${all.name}" seems to write to "people" too: each overwrites what the other has written`;
+    expect(await claimed(one.id)).toEqual([warning]);
+  });
+});
+
 test('incremental without a key is accepted: it appends', async () => {
   const made = await create({ mode: 'incremental', ...bound({ stream: 'log' }) });
   expect(made).toMatchObject({ mode: 'incremental', bindings: [{ stream: 'log' }] });
