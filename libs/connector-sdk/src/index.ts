@@ -11,3 +11,4 @@ export {
   type ErrorClass,
 } from './errors.js';
 export { parsePath, streamId } from './path.js';
+export { suggestCursor } from './suggest-cursor.js';

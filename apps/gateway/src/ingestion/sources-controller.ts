@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { JsonObject, Stream } from '@sluice/messages';
+import type { JsonObject } from '@sluice/messages';
 import { Asks, type Caller } from '../auth/gatekeeper.js';
 import { Bus, probeTimeout } from '../bus.js';
 import { Operation } from '../http/operation.js';
@@ -8,8 +8,9 @@ import { Id } from '../http/params.js';
 import { requireInstalled } from '../lookup/connectors.js';
 import { endpointChange } from '../lookup/endpoint-change.js';
 import { Endpoints } from '../lookup/endpoints.js';
+import { streamsOf } from '../lookup/streams.js';
 import { connectorTypes } from './connector-types.js';
-import { discovered, newSource, salesforce, testedSource } from './examples.js';
+import { bodies, discovered, newSource, salesforce, testedSource } from './examples.js';
 import { CreateSourceRequest, DiscoverResponse, SourceResponse, UpdateSourceRequest } from './sources-dto.js';
 import { toSource, toStream } from './sources-mapper.js';
 
@@ -51,7 +52,7 @@ export class SourcesController {
     summary: 'Create a source',
     description: 'Registers a system to read from. It is INACTIVE until it has been tested.',
     path,
-    body: true,
+    body: { type: CreateSourceRequest, example: bodies.createSource },
     errors: { 400: 'Source name is required', 409: 'A source named "production-postgres" exists already' },
     answer: { status: 201, description: 'The new source.', type: SourceResponse, example: newSource },
   })
@@ -102,7 +103,7 @@ export class SourcesController {
     description:
       'Changes what the body has and leaves the rest. After a change of connectionConfig the source is INACTIVE and wants a new test.',
     path: one,
-    body: true,
+    body: { type: UpdateSourceRequest, example: bodies.updateSource },
     errors: { ...missing, 409: 'A source named "production-postgres" exists already' },
     answer: {
       status: 200,
@@ -158,17 +159,6 @@ export class SourcesController {
   })
   async discover(@Asks() caller: Caller, @Id('sourceId', 'Source id') id: string): Promise<DiscoverResponse> {
     await this.bus.call('catalog.endpoints.discover', { ...caller, id }, probeTimeout);
-    return { streams: (await this.#streams(caller.tenantId, id)).map(toStream) };
-  }
-
-  async #streams(tenantId: string, id: string): Promise<Stream[]> {
-    const all: Stream[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.bus.call('catalog.streams.list', { tenantId, id, ...(after !== undefined && { after }) });
-      all.push(...page.items);
-      after = page.next ?? undefined;
-    } while (after !== undefined);
-    return all;
+    return { streams: (await streamsOf(this.bus, caller.tenantId, id)).map(toStream) };
   }
 }

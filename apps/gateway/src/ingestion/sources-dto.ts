@@ -91,6 +91,17 @@ export class StreamResponse {
   columns!: ColumnResponse[];
   @ApiProperty({ enum: syncModes, isArray: true })
   supportedSyncModes!: SyncModeWord[];
+  @ApiProperty({ type: [String], description: 'The columns that identify a row; empty when there are none.' })
+  key!: string[];
+  @ApiProperty({ type: [String], description: 'The columns that can be the cursor of INCREMENTAL.' })
+  cursorCandidates!: string[];
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description:
+      'The cursor that INCREMENTAL takes when none is named; null where that is not clear, so that one must be named.',
+  })
+  suggestedCursor!: string | null;
 }
 export class DiscoverResponse {
   @ApiProperty({ type: [StreamResponse] })

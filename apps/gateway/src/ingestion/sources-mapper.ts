@@ -1,4 +1,5 @@
 /** Between the one model and the Ingestion Service API's words for sources. */
+import { suggestCursor } from '@sluice/connector-sdk';
 import type { EndpointView, Stream, SyncMode } from '@sluice/messages';
 import { instant, instantOrNull } from '../http/time.js';
 import type { ColumnResponse, SourceResponse, StreamResponse, SyncModeWord } from './sources-dto.js';
@@ -42,10 +43,13 @@ const modeWords: readonly (readonly [Stream['modes'][number], SyncModeWord])[] =
   ['changes', 'CDC'],
 ];
 
-export const toStream = ({ id, columns, modes }: Stream): StreamResponse => ({
+export const toStream = ({ id, columns, modes, key, cursors }: Stream): StreamResponse => ({
   name: id,
   columns: columns.map(({ name, type, nullable }) => ({ name, type: typeWords[type], nullable, sampleValues: [] })),
   supportedSyncModes: modeWords.filter(([mode]) => modes.includes(mode)).map(([, word]) => word),
+  key: [...key],
+  cursorCandidates: [...cursors],
+  suggestedCursor: suggestCursor({ columns, cursors, key }) ?? null,
 });
 
 export const modeOf: Readonly<Record<SyncModeWord, SyncMode>> = {

@@ -14,7 +14,7 @@ import {
   UpdateDestinationRequest,
   toDestination,
 } from './destinations-dto.js';
-import { destination, finding } from './examples.js';
+import { bodies, destination, finding } from './examples.js';
 
 const path = '/api/v1/destinations';
 const one = `${path}/${destination.id}`;
@@ -36,7 +36,7 @@ export class DestinationsController {
     summary: 'Create a destination',
     description: 'Registers a system to write to. It is INACTIVE until it has been tested.',
     path,
-    body: true,
+    body: { type: CreateDestinationRequest, example: bodies.createDestination },
     errors: { 400: 'Destination name is required', 409: 'A destination named "warehouse" exists already' },
     answer: { status: 201, description: 'The new destination.', type: DestinationResponse, example: untested },
   })
@@ -90,7 +90,7 @@ export class DestinationsController {
     description:
       'Changes what the body has and leaves the rest. After a change of connectionConfig it is INACTIVE and wants a new test.',
     path: one,
-    body: true,
+    body: { type: UpdateDestinationRequest, example: bodies.updateDestination },
     errors: { ...missing, 409: 'A destination named "warehouse" exists already' },
     answer: { status: 200, description: 'The destination as it is now.', type: DestinationResponse, example: untested },
   })

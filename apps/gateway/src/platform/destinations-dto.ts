@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import type { EndpointView } from '@sluice/messages';
 import { Settings, Text } from '../http/fields.js';
 import { instant } from '../http/time.js';
-import { destination } from './examples.js';
+import { bodies, destination } from './examples.js';
 import { FindingsResponse, toFindings } from './findings.js';
 
 const name = { label: 'Destination name', description: 'Human-readable name.', example: destination.name };
@@ -22,13 +22,7 @@ const config = {
   label: 'Connection config',
   description:
     "The connector's own settings; GET /api/v1/connectors has their schema. Secrets in it are never read back.",
-  example: {
-    host: 'warehouse.example.com',
-    port: 5432,
-    database: 'analytics',
-    username: 'loader',
-    password: '********',
-  },
+  example: bodies.createDestination.connectionConfig,
 };
 
 export class CreateDestinationRequest {

@@ -2,6 +2,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { EndpointView } from '@sluice/messages';
 import { instantOrNull } from '../http/time.js';
+import { forClients, withoutPlaces } from '../ingestion/words.js';
 import { finding } from './examples.js';
 
 export class FindingResponse {
@@ -31,7 +32,7 @@ export const toFindings = (view: EndpointView): FindingsResponse => ({
   findings: view.findings.map(({ code, severity, message, fix }) => ({
     code,
     severity,
-    message,
-    ...(fix !== undefined && { fix }),
+    message: forClients(message),
+    ...(fix !== undefined && { fix: withoutPlaces(fix) }),
   })),
 });

@@ -30,9 +30,9 @@ export class RunSide implements AsyncDisposable {
     this.#stage('opened');
     const { pipelineId, mode, bindings } = this.order;
     if (mode === 'changes')
-      throw new ConfigError('change capture is not offered yet', {
+      throw new ConfigError("mode 'changes' is not offered yet", {
         code: codes.unsupported,
-        fix: 'choose full or incremental',
+        fix: "choose mode 'full' or mode 'incremental'",
       });
     const streams = await this.#streams((only) => source.discover(only));
     const { lanes, refused } = planRun({ pipelineId, mode, streams, bindings, writeModes });
