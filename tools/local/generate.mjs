@@ -3,4 +3,12 @@
 import { runAfterBuild } from './run-after-build.mjs';
 import { runMain } from './say.mjs';
 
-await runMain(() => runAfterBuild('docs', 'tools/docs/dist/main.js', process.argv.slice(2)));
+const api = 'docs/openapi.json';
+
+await runMain(async () => {
+  const args = process.argv.slice(2);
+  const pages = await runAfterBuild('docs,gateway', 'tools/docs/dist/main.js', args);
+  const flag = args.includes('--check') ? '--check' : '--write';
+  const document = await runAfterBuild('gateway', 'apps/gateway/dist/openapi.js', [flag, api]);
+  return pages === 0 ? document : pages;
+});

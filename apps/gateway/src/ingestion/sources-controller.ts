@@ -1,12 +1,9 @@
 import { Body, Controller, Delete, Get, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { JsonObject } from '@sluice/messages';
 import { Asks, type Caller } from '../auth/gatekeeper.js';
 import { Bus, probeTimeout } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
-import { requireInstalled } from '../lookup/connectors.js';
-import { endpointChange } from '../lookup/endpoint-change.js';
 import { Endpoints } from '../lookup/endpoints.js';
 import { streamsOf } from '../lookup/streams.js';
 import { connectorTypes } from './connector-types.js';
@@ -57,12 +54,7 @@ export class SourcesController {
     answer: { status: 201, description: 'The new source.', type: SourceResponse, example: newSource },
   })
   async create(@Asks() caller: Caller, @Body() body: CreateSourceRequest): Promise<SourceResponse> {
-    const { name, description = null, connectorType } = body;
-    await requireInstalled(this.bus, role, connectorType, connectorTypes);
-    const config = body.connectionConfig as JsonObject;
-    return toSource(
-      await this.bus.call('catalog.endpoints.create', { ...caller, role, name, description, connectorType, config }),
-    );
+    return toSource(await this.endpoints.create(role, caller, body, connectorTypes));
   }
 
   @Get()
@@ -80,7 +72,7 @@ export class SourcesController {
     },
   })
   async list(@Asks() { tenantId }: Caller): Promise<SourceResponse[]> {
-    return (await this.bus.call('catalog.endpoints.list', { tenantId, role })).map(toSource);
+    return (await this.endpoints.list(role, tenantId)).map(toSource);
   }
 
   @Get(':sourceId')
@@ -117,8 +109,7 @@ export class SourcesController {
     @Id('sourceId', 'Source id') id: string,
     @Body() body: UpdateSourceRequest,
   ): Promise<SourceResponse> {
-    const change = endpointChange(body);
-    return toSource(await this.bus.call('catalog.endpoints.update', { ...caller, role, id, ...change }));
+    return toSource(await this.endpoints.update(role, caller, id, body));
   }
 
   @Delete(':sourceId')
@@ -131,7 +122,7 @@ export class SourcesController {
     answer: { status: 204, description: 'It is gone.' },
   })
   async remove(@Asks() caller: Caller, @Id('sourceId', 'Source id') id: string): Promise<void> {
-    await this.bus.call('catalog.endpoints.delete', { ...caller, role, id });
+    await this.endpoints.remove(role, caller, id);
   }
 
   @Post(':sourceId/test')
@@ -145,7 +136,7 @@ export class SourcesController {
     answer: { status: 200, description: 'The source with the outcome.', type: SourceResponse, example: testedSource },
   })
   async test(@Asks() caller: Caller, @Id('sourceId', 'Source id') id: string): Promise<SourceResponse> {
-    return toSource(await this.bus.call('catalog.endpoints.test', { ...caller, role, id }, probeTimeout));
+    return toSource(await this.endpoints.test(role, caller, id));
   }
 
   @Post(':sourceId/discover')

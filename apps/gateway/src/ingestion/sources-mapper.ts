@@ -2,16 +2,15 @@
 import { suggestCursor } from '@sluice/connector-sdk';
 import type { EndpointView, Stream, SyncMode } from '@sluice/messages';
 import { instant, instantOrNull } from '../http/time.js';
+import { endpointWords } from '../lookup/endpoint-fields.js';
 import type { ColumnResponse, SourceResponse, StreamResponse, SyncModeWord } from './sources-dto.js';
-
-const statusWords = { untested: 'INACTIVE', ok: 'ACTIVE', failed: 'ERROR' } as const;
 
 export const toSource = (view: EndpointView): SourceResponse => ({
   id: view.id,
   name: view.name,
   description: view.description,
   connectorType: view.connectorType,
-  status: statusWords[view.status],
+  status: endpointWords[view.status],
   lastTestedAt: instantOrNull(view.lastTestedAt),
   createdAt: instant(view.createdAt),
 });

@@ -1,12 +1,8 @@
 import { Body, Controller, Delete, Get, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { JsonObject } from '@sluice/messages';
 import { Asks, type Caller } from '../auth/gatekeeper.js';
-import { Bus, probeTimeout } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
-import { requireInstalled } from '../lookup/connectors.js';
-import { endpointChange } from '../lookup/endpoint-change.js';
 import { Endpoints } from '../lookup/endpoints.js';
 import {
   CreateDestinationRequest,
@@ -25,10 +21,7 @@ const untested = { ...destination, status: 'INACTIVE', lastTestedAt: null };
 @ApiTags('Destinations')
 @Controller('api/v1/destinations')
 export class DestinationsController {
-  constructor(
-    private readonly bus: Bus,
-    private readonly endpoints: Endpoints,
-  ) {}
+  constructor(private readonly endpoints: Endpoints) {}
 
   @Post()
   @Operation({
@@ -41,12 +34,7 @@ export class DestinationsController {
     answer: { status: 201, description: 'The new destination.', type: DestinationResponse, example: untested },
   })
   async create(@Asks() caller: Caller, @Body() body: CreateDestinationRequest): Promise<DestinationResponse> {
-    const { name, description = null, connectorType } = body;
-    await requireInstalled(this.bus, role, connectorType);
-    const config = body.connectionConfig as JsonObject;
-    return toDestination(
-      await this.bus.call('catalog.endpoints.create', { ...caller, role, name, description, connectorType, config }),
-    );
+    return toDestination(await this.endpoints.create(role, caller, body));
   }
 
   @Get()
@@ -64,7 +52,7 @@ export class DestinationsController {
     },
   })
   async list(@Asks() { tenantId }: Caller): Promise<DestinationResponse[]> {
-    return (await this.bus.call('catalog.endpoints.list', { tenantId, role })).map(toDestination);
+    return (await this.endpoints.list(role, tenantId)).map(toDestination);
   }
 
   @Get(':destinationId')
@@ -99,8 +87,7 @@ export class DestinationsController {
     @Id('destinationId', 'Destination id') id: string,
     @Body() body: UpdateDestinationRequest,
   ): Promise<DestinationResponse> {
-    const change = endpointChange(body);
-    return toDestination(await this.bus.call('catalog.endpoints.update', { ...caller, role, id, ...change }));
+    return toDestination(await this.endpoints.update(role, caller, id, body));
   }
 
   @Delete(':destinationId')
@@ -113,7 +100,7 @@ export class DestinationsController {
     answer: { status: 204, description: 'It is gone.' },
   })
   async remove(@Asks() caller: Caller, @Id('destinationId', 'Destination id') id: string): Promise<void> {
-    await this.bus.call('catalog.endpoints.delete', { ...caller, role, id });
+    await this.endpoints.remove(role, caller, id);
   }
 
   @Post(':destinationId/test')
@@ -132,6 +119,6 @@ export class DestinationsController {
     },
   })
   async test(@Asks() caller: Caller, @Id('destinationId', 'Destination id') id: string): Promise<DestinationResponse> {
-    return toDestination(await this.bus.call('catalog.endpoints.test', { ...caller, role, id }, probeTimeout));
+    return toDestination(await this.endpoints.test(role, caller, id));
   }
 }
