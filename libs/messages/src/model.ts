@@ -155,3 +155,5 @@ export interface ConnectorView {
   readonly configSchema: JsonObject;
 }
 export type { Finding, Stream };
+/** How an incremental run chooses a cursor where none is named: what is shown before is what happens then. */
+export { suggestCursor } from '@sluice/connector-sdk';

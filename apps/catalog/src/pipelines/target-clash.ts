@@ -73,6 +73,9 @@ const targets = `
   JOIN stream s ON s.discovery_id = e.discovery_id
   WHERE p.id = ANY($1) AND coalesce(jsonb_typeof(p.bindings), 'null') = 'null'`;
 
+/** A hint must not hold up a run: the newest are looked at. */
+const mostCompared = 20;
+
 /** What a run of the pipeline has to say of others that seem to write to the same tables; one of each. */
 export async function sharedTargets(
   em: EntityManager,
@@ -83,8 +86,9 @@ export async function sharedTargets(
   const others = await rows<{ id: string }>(
     em,
     `SELECT p.id FROM pipeline p WHERE p.tenant_id = $1 AND p.id <> $2 AND p.status <> 'archived' AND (p.destination_id = $3
-       OR p.destination_id IS NULL AND (SELECT count(*) FROM endpoint WHERE tenant_id = $1 AND role = 'destination') = 1)`,
-    [tenantId, pipelineId, destinationId],
+       OR p.destination_id IS NULL AND (SELECT count(*) FROM endpoint WHERE tenant_id = $1 AND role = 'destination') = 1)
+     ORDER BY p.created_at DESC LIMIT $4`,
+    [tenantId, pipelineId, destinationId, mostCompared],
   );
   if (others.length === 0) return [];
   const found = await rows<{ name: string; target: string; n: number }>(

@@ -1,6 +1,5 @@
 /** Between the one model and the Ingestion Service API's words for sources. */
-import { suggestCursor } from '@sluice/connector-sdk';
-import type { EndpointView, Stream, SyncMode } from '@sluice/messages';
+import { suggestCursor, type EndpointView, type Stream, type SyncMode } from '@sluice/messages';
 import { instant, instantOrNull } from '../http/time.js';
 import { endpointWords } from '../lookup/endpoint-fields.js';
 import type { ColumnResponse, SourceResponse, StreamResponse, SyncModeWord } from './sources-dto.js';

@@ -1,6 +1,5 @@
 /** What a source offered at its last discovery, and the cursors that go by it. */
-import { suggestCursor } from '@sluice/connector-sdk';
-import type { Binding, PipelineView, Stream } from '@sluice/messages';
+import { suggestCursor, type Binding, type PipelineView, type Stream } from '@sluice/messages';
 import type { Bus } from '../bus.js';
 
 /** All of them, ordered by name; `only` those with these names where it is given. */
