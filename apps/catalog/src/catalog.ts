@@ -6,6 +6,7 @@ import { endpointService, type Endpoints } from './endpoints/endpoint-service.js
 import { keyService, type Keys } from './keys/key-service.js';
 import { pipelineService, type Pipelines } from './pipelines/pipeline-service.js';
 import { probeService, type Probes } from './probes/probe-service.js';
+import { Drops, type DropPolicy } from './drops/drops.js';
 import { Outbox } from './runs/outbox.js';
 import { Projection } from './runs/projection.js';
 import { runService, type Runs } from './runs/run-service.js';
@@ -24,6 +25,8 @@ export interface CatalogDeps {
   readonly logger: Pick<Logger, 'warn' | 'error'>;
   readonly sweepEvery: number;
   readonly resendAfter: number;
+  /** How often what deleted pipelines left behind is tried to be removed. */
+  readonly dropPolicy?: DropPolicy;
 }
 export interface Catalog extends AsyncDisposable {
   readonly db: Database;
@@ -43,6 +46,7 @@ export function openCatalog(deps: CatalogDeps): Catalog {
   const { db, connectors } = deps;
   const outbox = new Outbox(deps);
   const projection = new Projection({ ...deps, client: deps.jets.client });
+  const drops = new Drops(deps);
   const probes = probeService(deps);
   const keys = keyService(db);
   const janitor = setInterval(() => void tidy(db), 60_000).unref();
@@ -51,16 +55,18 @@ export function openCatalog(deps: CatalogDeps): Catalog {
     connectors,
     endpoints: endpointService(deps),
     probes,
-    pipelines: pipelineService({ ...deps, probes }),
+    pipelines: pipelineService({ ...deps, probes, drops }),
     runs: runService({ ...deps, outbox }),
     keys,
     outbox,
     start() {
       outbox.start();
       projection.start();
+      drops.start();
     },
     async [Symbol.asyncDispose]() {
       clearInterval(janitor);
+      await drops[Symbol.asyncDispose]();
       await projection[Symbol.asyncDispose]();
       await outbox[Symbol.asyncDispose]();
       await keys[Symbol.asyncDispose]();

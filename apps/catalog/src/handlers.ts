@@ -102,6 +102,11 @@ export class PipelineHandlers {
     return this.catalog.pipelines.remove(request);
   }
 
+  @Serves('catalog.pipelines.reset')
+  reset(request: Request<'catalog.pipelines.reset'>): Promise<Answer<'catalog.pipelines.reset'>> {
+    return this.catalog.pipelines.reset(request);
+  }
+
   @Serves('catalog.schedules.list')
   schedules(request: Request<'catalog.schedules.list'>): Promise<Answer<'catalog.schedules.list'>> {
     return listSchedules(this.catalog.db, request);

@@ -91,6 +91,7 @@ const guarded: Partial<Record<Subject, ((ids: Ids) => object)[]>> = {
   'catalog.pipelines.get': [(ids) => ({ ...as, id: ids.pipeline })],
   'catalog.pipelines.update': [(ids) => ({ ...as, id: ids.pipeline, name: 'x', sourceId: ids.source, mode })],
   'catalog.pipelines.delete': [(ids) => ({ ...as, id: ids.pipeline })],
+  'catalog.pipelines.reset': [(ids) => ({ ...as, id: ids.pipeline })],
   'catalog.runs.create': [
     (ids) => ({ ...as, pipelineId: ids.pipeline, trigger: 'manual' }),
     (ids) => ({ ...as, pipelineId: ids.pipeline, trigger: 'retry', previousId: ids.run }),
@@ -150,7 +151,7 @@ const nothing: Ids = { source: missing, destination: missing, pipeline: missing,
 /** All that the victim has, to see that nothing of it changed. */
 const everything = async (): Promise<unknown> =>
   Promise.all(
-    ['endpoint', 'secret', 'pipeline', 'run', 'api_key', 'stream', 'outbox', 'probe'].map((table) =>
+    ['endpoint', 'secret', 'pipeline', 'run', 'api_key', 'stream', 'outbox', 'probe', 'drop_order'].map((table) =>
       database.query(`SELECT * FROM ${table} WHERE tenant_id = $1`, [victim]),
     ),
   );

@@ -39,6 +39,11 @@ export function showMetrics({ metrics }: Pick<Ops, 'metrics'>, db: Database): vo
     `SELECT coalesce(extract(epoch FROM now() - min(available_at)), 0)::float8 AS n FROM outbox
      WHERE kind = 'run-start' AND available_at <= now()`,
   );
+  gauge(
+    'sluice_drop_orders',
+    'Deleted pipelines whose checkpoints and shadow tables are still to be removed.',
+    "SELECT count(*)::int AS n FROM drop_order WHERE status = 'pending'",
+  );
   new Gauge({
     name: 'sluice_catalog_connections',
     help: 'Connections of the pool, and requests that wait for one, by state.',

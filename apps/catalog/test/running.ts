@@ -16,6 +16,7 @@ import {
 } from '@sluice/service';
 import { newKeyPair, type Answer, type Finding, type Opening, type Request, type Stream } from '@sluice/messages';
 import { openCatalog, type Catalog } from '../src/catalog.js';
+import type { DropPolicy } from '../src/drops/drops.js';
 import { Database } from '../src/database/database.js';
 import { CATALOG, EndpointHandlers, KeyHandlers, PipelineHandlers, RunHandlers } from '../src/handlers.js';
 import { parseKeyRing } from '../src/secrets/key-ring.js';
@@ -38,6 +39,7 @@ export interface Running extends AsyncDisposable {
 export interface RunningOptions {
   readonly resendAfter?: number;
   readonly sweepEvery?: number;
+  readonly dropPolicy?: DropPolicy;
 }
 
 // A bug's trace reaches no caller: without this a test that meets one could not say what it was.
@@ -46,7 +48,7 @@ ReplyFilter.logger = createLogger('test catalog', 'error');
 export async function runningCatalog(
   databaseUrl: string,
   natsUrl: string,
-  { resendAfter = 60_000, sweepEvery = 200 }: RunningOptions = {},
+  { resendAfter = 60_000, sweepEvery = 200, dropPolicy }: RunningOptions = {},
 ): Promise<Running> {
   const nats = await connectNats(natsUrl, 'test catalog');
   const jets = await Jets.open(nats);
@@ -62,6 +64,7 @@ export async function runningCatalog(
     logger: { warn: () => undefined, error: () => undefined },
     sweepEvery,
     resendAfter,
+    ...(dropPolicy && { dropPolicy }),
   });
   @Module({
     controllers: [EndpointHandlers, PipelineHandlers, RunHandlers, KeyHandlers],
@@ -92,6 +95,10 @@ export interface FakeRunner {
   /** What the next checks find, or how they fail. */
   findings: readonly Finding[] | Error;
   streams: readonly Stream[] | Error;
+  /** How drops fail; undefined: they succeed. */
+  dropping: Error | undefined;
+  /** Lanes that it was told to drop. */
+  readonly dropped: string[];
   /** The endpoints it opened, secrets included. */
   readonly opened: { opening: Opening; secrets: unknown }[];
   stop(): void;
@@ -103,6 +110,8 @@ export function fakeRunner({ nats, rpc }: Pick<Running, 'nats' | 'rpc'>): FakeRu
     findings: [],
     streams: [],
     opened: [],
+    dropping: undefined,
+    dropped: [],
     stop: () => subscriptions.forEach((s) => s.unsubscribe()),
   };
   const redeem = async (ticket: string): Promise<void> => {
@@ -110,7 +119,7 @@ export function fakeRunner({ nats, rpc }: Pick<Running, 'nats' | 'rpc'>): FakeRu
     const { opening } = await rpc.call('catalog.probes.redeem', { ticket, publicKey: keys.publicKey });
     runner.opened.push({ opening, secrets: keys.open(opening.secrets) });
   };
-  const serve = <S extends 'runner.probes.check' | 'runner.probes.discover'>(
+  const serve = <S extends 'runner.probes.check' | 'runner.probes.discover' | 'runner.probes.drop'>(
     subject: S,
     answer: (request: Request<S>) => Promise<Answer<S>>,
   ) =>
@@ -131,6 +140,12 @@ export function fakeRunner({ nats, rpc }: Pick<Running, 'nats' | 'rpc'>): FakeRu
       await redeem(ticket);
       if (runner.findings instanceof Error) throw runner.findings;
       return runner.findings;
+    }),
+    serve('runner.probes.drop', async ({ ticket, lanes }) => {
+      await redeem(ticket);
+      if (runner.dropping) throw runner.dropping;
+      runner.dropped.push(...lanes);
+      return [];
     }),
     serve('runner.probes.discover', async ({ ticket }) => {
       await redeem(ticket);

@@ -1,8 +1,9 @@
 /** The built program as a process: how it starts, refuses to start, and stops. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { natsUrl, secret } from '../test/harness.js';
 
@@ -74,4 +75,9 @@ test('documents are written, and drift is found', async () => {
   const drift = run(dist('openapi.js'), ['--check', join(__dirname, '../package.json')], {});
   expect(await drift.exit).toBe(1);
   expect(drift.err()).toContain('is not what the code says');
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-openapi-'));
+  const written = join(folder, 'openapi.json');
+  expect(await run(dist('openapi.js'), ['--write', written], {}).exit).toBe(0);
+  expect(readFileSync(written, 'utf8')).toBe(readFileSync(snapshot, 'utf8'));
+  rmSync(folder, { recursive: true });
 });

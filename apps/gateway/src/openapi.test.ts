@@ -13,7 +13,9 @@ interface Documented {
   readonly summary?: string;
   readonly description?: string;
   readonly security?: Record<string, unknown>[];
-  readonly requestBody?: { content: Record<string, { schema: { $ref: string } }> };
+  readonly requestBody?: {
+    content: Record<string, { schema: { $ref: string }; examples?: Record<string, { value: unknown }> }>;
+  };
   readonly responses: Record<string, { content?: Record<string, { schema?: unknown; example?: unknown }> }>;
   readonly parameters?: { name: string; in: string; required: boolean }[];
 }
@@ -41,6 +43,7 @@ const checklist: Readonly<Record<string, [status: string, answer: string]>> = {
   'GET /api/v1/syncs': ['200', 'SyncPage'],
   'GET /api/v1/sources/{sourceId}/findings': ['200', 'FindingsResponse'],
   'GET /api/v1/connections/{connectionId}/settings': ['200', 'ConnectionSettingsResponse'],
+  'POST /api/v1/connections/{connectionId}/reset': ['200', 'ConnectionResetResponse'],
   'GET /api/v1/syncs/{syncId}/streams': ['200', 'SyncStreamResponse'],
   'GET /api/v1/syncs/{syncId}/events': ['200', ''],
   'GET /api/v1/connectors': ['200', 'ConnectorResponse'],
@@ -60,7 +63,7 @@ const fields: Readonly<Record<string, string>> = {
   SyncResponse:
     'id connectionId connectionName status recordsSynced bytesSynced startedAt completedAt durationMs errorMessage',
   SyncPage: 'content totalElements totalPages number size',
-  StreamResponse: 'name columns supportedSyncModes',
+  StreamResponse: 'name columns supportedSyncModes key cursorCandidates suggestedCursor',
   ColumnResponse: 'name type nullable sampleValues',
   CreateSourceRequest: 'name description connectorType connectionConfig',
   ConnectionRequest:
@@ -193,6 +196,30 @@ describe('the routes of the server', () => {
         order.indexOf(role) < order.indexOf(needs as 'read'),
       ]);
     if (tenant) expect(await send(route, ['admin'], otherTenant)).toBe(403);
+  });
+
+  test('every ready-made body can be sent as it is', async () => {
+    const { paths } = JSON.parse(await openApiText()) as Document;
+    const sent: string[] = [];
+    for (const [path, methods] of Object.entries(paths))
+      for (const [method, { requestBody }] of Object.entries(methods)) {
+        if (requestBody === undefined) continue;
+        const { schema, examples = {} } = requestBody.content['application/json']!;
+        expect(schema.$ref).toMatch(/Request$/);
+        expect(Object.keys(examples)).toEqual(['ready']);
+        const body = examples['ready']!.value;
+        expect(JSON.stringify(body)).not.toContain('***');
+        const at = path.replace(/\{\w+\}/g, 'a1b2c3d4-e5f6-7890-abcd-ef1234567890');
+        const answer = await api.send(method.toUpperCase(), at, body);
+        sent.push(`${method} ${path}`);
+        // Whatever they name is not there; their shape is right.
+        expect([`${method} ${path}`, answer.body, [201, 404].includes(answer.status)]).toEqual([
+          `${method} ${path}`,
+          answer.body,
+          true,
+        ]);
+      }
+    expect(sent).toHaveLength(7);
   });
 
   test('Swagger UI is served from here, asks nothing of others, and offers every way to authorize', async () => {

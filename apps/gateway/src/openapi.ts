@@ -1,5 +1,8 @@
-/** Writes the OpenAPI document, or with `--check <file>` compares it with a file and fails on drift. Needs no other service. */
-import { readFileSync } from 'node:fs';
+/**
+ * Writes the OpenAPI document to the standard output or, with `--write <file>`, to a file; with `--check <file>` compares it with
+ * one and fails on drift. Needs no other service.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Ops, createLogger, main } from '@sluice/service';
 import { Bus, EventLog, type LoggedEvent } from './bus.js';
 import { createGateway } from './gateway.js';
@@ -29,8 +32,10 @@ export async function openApiText(): Promise<string> {
 
 async function run([flag, file = '']: readonly string[]): Promise<void> {
   const text = await openApiText();
-  if (flag !== '--check') process.stdout.write(text);
-  else if (readFileSync(file, 'utf8') !== text) throw new Error(`${file} is not what the code says; write it anew`);
+  if (flag === '--write') writeFileSync(file, text);
+  else if (flag !== '--check') process.stdout.write(text);
+  else if (readFileSync(file, 'utf8') !== text)
+    throw new Error(`${file} is not what the code says; run npm run generate`);
 }
 
 if (require.main === module) main(() => run(process.argv.slice(2)));

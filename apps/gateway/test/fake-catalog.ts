@@ -54,6 +54,7 @@ const shapes: Partial<Record<Subject, string>> = {
   'catalog.pipelines.update':
     'tenantId actor id name sourceId destinationId? destinationType? mode schedule? bindings? options?',
   'catalog.pipelines.delete': 'tenantId actor id',
+  'catalog.pipelines.reset': 'tenantId actor id',
   'scheduler.runs.trigger': 'tenantId actor id',
   'catalog.runs.get': 'tenantId id',
   'catalog.runs.streams': 'tenantId id',
@@ -340,6 +341,12 @@ export class FakeCatalog implements AsyncDisposable {
       if (this.#active(id)) throw conflict('run-active', 'a sync of this connection is running; cancel it first');
       this.pipelines.delete(id);
       return null;
+    },
+    'catalog.pipelines.reset': ({ tenantId, id }) => {
+      const pipeline = this.#owned(this.pipelines, 'Connection', tenantId, id);
+      if (this.#active(id)) throw conflict('run-active', 'a run of this pipeline is active');
+      const found = pipeline.mode === 'full' ? [] : this.streams.filter(({ key }) => key.length === 0);
+      return { pipeline, keyless: found.map((one) => one.id), keylessCount: found.length };
     },
     'scheduler.runs.trigger': ({ tenantId, id }) => {
       this.#owned(this.pipelines, 'Connection', tenantId, id);

@@ -1,4 +1,5 @@
-/** Checks and discoveries: a ticket is traded for what to open, and a warm worker opens it. */
+/** Checks, discoveries and removals: a ticket is traded for what to open, and a warm worker opens it. */
+import { randomBytes } from 'node:crypto';
 import type { Finding } from '@sluice/connector-sdk';
 import { ServiceError, newKeyPair, unavailable, type Failure, type JsonObject, type Stream } from '@sluice/messages';
 import type { Logger, RpcClient } from '@sluice/service';
@@ -16,9 +17,10 @@ export interface ProbeDeps {
 export interface ProbeLimits {
   readonly check: number;
   readonly discover: number;
+  readonly drop: number;
   readonly atOnce: number;
 }
-const defaults: ProbeLimits = { check: 30_000, discover: 290_000, atOnce: 4 };
+const defaults: ProbeLimits = { check: 30_000, discover: 290_000, drop: 50_000, atOnce: 4 };
 
 export class ProbeDesk {
   readonly #limits: ProbeLimits;
@@ -33,9 +35,20 @@ export class ProbeDesk {
     try {
       return await this.#with(opening, this.#limits.check, (worker) => worker.ask('check', { role, opening }));
     } catch (error) {
-      if (!(error instanceof WorkerFailure) || error.report.class === 'bug') throw this.#failure(error);
+      if (!(error instanceof WorkerFailure)) throw error;
+      if (error.report.class === 'bug') return [this.#bug(error, role, opening)];
       const { code, message, fix } = error.report;
       return [{ code, severity: 'error', message, ...(fix !== undefined && { fix }) }];
+    }
+  }
+
+  /** Removes what a deleted pipeline left at an endpoint; answers what could not be removed. */
+  async drop(ticket: string, lanes: readonly string[]): Promise<readonly Finding[]> {
+    const { role, opening } = await this.#redeem(ticket);
+    try {
+      return await this.#with(opening, this.#limits.drop, (worker) => worker.ask('drop', { role, opening, lanes }));
+    } catch (error) {
+      throw this.#failure(error);
     }
   }
 
@@ -62,8 +75,8 @@ export class ProbeDesk {
   async #redeem(ticket: string): Promise<{ role: Role; opening: OpenOrder }> {
     const pair = newKeyPair(ticket);
     const { role, opening } = await this.deps.rpc.call('catalog.probes.redeem', { ticket, publicKey: pair.publicKey });
-    const { connectorType: type, config, secrets } = opening;
-    return { role, opening: { type, config, secrets: pair.open(secrets) as JsonObject } };
+    const { name, connectorType: type, config, secrets } = opening;
+    return { role, opening: { name, type, config, secrets: pair.open(secrets) as JsonObject } };
   }
 
   async #with<T>({ type }: OpenOrder, limit: number, work: (worker: WorkerProcess) => Promise<T>): Promise<T> {
@@ -83,6 +96,15 @@ export class ProbeDesk {
     }
   }
 
+  /** What went wrong is for whoever mends the connector; its user learns where that is written. */
+  #bug(error: WorkerFailure, role: Role, { type, name }: OpenOrder): Finding {
+    const reference = randomBytes(4).toString('hex');
+    this.deps.logger.error({ err: error, stderr: error.stderr, reference, role, connectorType: type }, unexpected);
+    const message = `${role} ${JSON.stringify(name)}: ${unexpected}`;
+    const fix = `look for ${reference} in the log of the runner, and tell whoever maintains the ${type} connector`;
+    return { code: 'bug', severity: 'error', message, fix };
+  }
+
   /** A worker's failure as the wire carries it; anything that is not of the contract is told to the log, not to the user. */
   #failure(error: unknown): unknown {
     if (!(error instanceof WorkerFailure)) return error;
@@ -90,9 +112,10 @@ export class ProbeDesk {
     const extra = { cause: error, ...(fix !== undefined && { fix }) };
     if (cls === 'transient') return unavailable(code, message, extra);
     if (cls === 'config' || cls === 'data') return failing('invalid', code, message, fix);
-    this.deps.logger.error({ err: error, stderr: error.stderr }, 'a connector failed in a way it should not');
-    return failing('internal', code, 'the connector failed in an unexpected way; the log of the runner has its cause');
+    this.deps.logger.error({ err: error, stderr: error.stderr }, unexpected);
+    return failing('internal', code, `${unexpected}; the log of the runner has its cause`);
   }
 }
+const unexpected = 'the connector failed in an unexpected way';
 const failing = (kind: Failure['kind'], code: string, message: string, fix?: string): ServiceError =>
   new ServiceError({ kind, code, message, ...(fix !== undefined && { fix }) });

@@ -183,6 +183,28 @@ test('an incremental stream whose target is gone stays failed, and says how to r
   await runner.kill('SIGTERM');
 });
 
+test('what a killed load left at the destination is dropped: fences, checkpoints and shadow tables', async () => {
+  const first = await startRunnerProcess(house.url, root);
+  const run = await start(2 ** 20, 4, 3);
+  const commits = () => run.events.filter((event) => event.kind === 'checkpoint').length;
+  await until(() => commits() >= 5, 'some commits');
+  await first.kill('SIGKILL');
+  const ours = () =>
+    to.query(`SELECT relname FROM pg_class WHERE relname LIKE '\\_sluice\\_%' AND relkind = 'r' ORDER BY 1`);
+  expect((await ours()).length).toBeGreaterThan(1);
+  const second = await startRunnerProcess(house.url, root);
+  const drop = () => {
+    house.catalog.tickets.set('t', { role: 'destination', type: 'postgres', config: to.config, secrets: to.secrets });
+    return house.catalog.call('runner.probes.drop', { ticket: 't', lanes: ['pipe/full/public.big', 'pipe/full/none'] });
+  };
+  expect(await drop()).toEqual([]);
+  expect(await to.query('SELECT lane FROM _sluice_checkpoints')).toEqual([]);
+  expect(await ours()).toEqual([{ relname: '_sluice_checkpoints' }]);
+  expect(await drop()).toEqual([]);
+  expect(await to.query(sum)).toEqual(await from.query(sum)); // the table itself stays
+  await second.kill('SIGTERM');
+});
+
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);

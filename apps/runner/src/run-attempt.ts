@@ -166,6 +166,7 @@ export class RunAttempt {
         stream,
         code: error.code,
         ...(error.fix !== undefined && { fix: error.fix }),
+        ...(error.end !== undefined && { end: error.end }),
       });
       if (answer.scope === 'run') this.#cutShort(error);
     } else if (answer.status === 'lost') {
@@ -195,9 +196,15 @@ export class RunAttempt {
   }
 
   #tellFailure({ report, dead, stderr }: WorkerFailure, { peakMemory }: WorkerProcess): void {
-    const { code, message, fix } = report;
+    const { code, message, fix, end } = report;
     const crash = dead ? { peakMemory, ...(stderr !== '' && { stderr: this.scrub(stderr) }) } : {};
-    this.#say('error', message, { code, ...(fix !== undefined && { fix }), ...crash });
+    if (dead) this.deps.logger.warn({ code, ...crash, runId: this.assignment.id }, message);
+    this.#say('error', message, {
+      code,
+      ...(fix !== undefined && { fix }),
+      ...(end !== undefined && { end }),
+      ...crash,
+    });
   }
 
   #cutShort(error: ErrorReport): void {
@@ -207,13 +214,19 @@ export class RunAttempt {
 
   #hear(note: Note): void {
     this.progress.note(note);
-    if (note.kind === 'log') this.#say(note.level, note.message, note.fields);
+    if (note.kind === 'log') this.#pass(note);
     else if (note.kind === 'committed') {
       const { lane, checkpoint, complete } = note;
       this.deps.events.publish({ kind: 'checkpoint', lane, checkpoint, complete });
       this.#hasten();
     } else if (note.kind === 'stage') this.#stage(note.stage, note.at);
     else if (note.kind === 'phase' && this.progress.phase !== this.#phase) this.#report();
+  }
+
+  /** Traces go to the runner's own log too: clients are not shown them. */
+  #pass({ level, message, fields }: Note & { kind: 'log' }): void {
+    if (fields?.['stack'] !== undefined) this.deps.logger.warn({ ...fields, runId: this.assignment.id }, message);
+    this.#say(level, message, fields);
   }
 
   #stage(stage: Parameters<RunStages['mark']>[0], at: number): void {

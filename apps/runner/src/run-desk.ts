@@ -82,6 +82,7 @@ export class RunDesk implements AsyncDisposable {
     metrics.active.inc();
     try {
       events.publish({ kind: 'started', runnerId: this.runnerId });
+      for (const message of assignment.warnings) events.publish({ kind: 'log', level: 'warn', message });
       const end = await this.#attempt(assignment, pair, stages, events, log, held);
       metrics.ended.inc({ outcome: end.status });
     } catch (error) {
@@ -165,7 +166,8 @@ export class RunDesk implements AsyncDisposable {
 
 function orderOf(assignment: Assignment, pair: KeyPair): RunOrder {
   const { pipelineId, mode, fence, generation, rootId, bindings, options } = assignment;
-  const open = ({ connectorType, config, secrets }: Opening): OpenOrder => ({
+  const open = ({ name, connectorType, config, secrets }: Opening): OpenOrder => ({
+    name,
     type: connectorType,
     config,
     secrets: pair.open(secrets) as JsonObject,

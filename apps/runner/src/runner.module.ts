@@ -71,6 +71,10 @@ export class ProbesController {
   check(@Payload() { ticket }: Request<'runner.probes.check'>): Promise<Answer<'runner.probes.check'>> {
     return this.runner.probes.check(ticket);
   }
+  @Serves('runner.probes.drop')
+  drop(@Payload() { ticket, lanes }: Request<'runner.probes.drop'>): Promise<Answer<'runner.probes.drop'>> {
+    return this.runner.probes.drop(ticket, lanes);
+  }
   @Serves('runner.probes.discover')
   discover(@Payload() { ticket }: Request<'runner.probes.discover'>): Promise<Answer<'runner.probes.discover'>> {
     return this.runner.probes.discover(ticket);

@@ -99,6 +99,11 @@ describe('with a runner', () => {
       ['c', 'failed', 'config', 'config-invalid'],
       ['app.a', 'succeeded', undefined, undefined],
     ]);
+    expect(streams.map(({ error }) => [error?.end, error?.message])).toEqual([
+      ['destination', 'destination "folder": too big a number'],
+      [undefined, expect.stringContaining('x')],
+      [undefined, undefined],
+    ]);
     expect([table('a'), table('b')]).toEqual([upTo(5), undefined]);
   });
 
@@ -111,8 +116,15 @@ describe('with a runner', () => {
     const { outcome } = await ended(run);
     expect(outcome).toMatchObject({
       status: 'failed',
-      error: { class: 'config', code: 'authentication', fix: 'set the password' },
+      error: {
+        class: 'config',
+        code: 'authentication',
+        fix: 'set the password',
+        end: 'source',
+        message: 'source "numbers": refused: ***',
+      },
     });
+    expect(events(run, 'log').map(({ fields }) => fields?.['end'])).toContain('source');
   });
 
   test('a crash of the worker fails the attempt with its exit reason; the next one resumes', async () => {
@@ -148,7 +160,7 @@ describe('with a runner', () => {
     expect(streams[0]).toMatchObject({
       stream: 'app.a',
       rowsWritten: 30,
-      error: { class: 'bug', message: 'TypeError: cannot read ***' },
+      error: { class: 'bug', end: 'source', message: 'source "numbers": TypeError: cannot read ***' },
     });
   });
 
@@ -162,7 +174,7 @@ describe('with a runner', () => {
       outcome: { status: 'succeeded' },
       counts: { rowsRead: 50, rowsWritten: 50 },
     });
-    expect(logged(run)).toContain('trying again: the line was cut');
+    expect(logged(run)).toContain('trying again: source \\"numbers\\": the line was cut');
     expect(table('a')).toEqual(upTo(50));
   });
 
@@ -282,9 +294,33 @@ describe('probes', () => {
 
   test('what keeps a check from connecting is a finding', async () => {
     expect(await ask('runner.probes.check', { tables: {} }, 'wrong')).toEqual([
-      { code: 'authentication', severity: 'error', message: 'refused: ***', fix: 'set the password' },
+      { code: 'authentication', severity: 'error', message: 'source "n": refused: ***', fix: 'set the password' },
     ]);
     expect(await ask('runner.probes.check', {})).toMatchObject([{ code: 'config-invalid', severity: 'error' }]);
+  });
+
+  test('a bug met by a check is a finding that says where to look, and nothing of what it said', async () => {
+    expect(await ask('runner.probes.check', { tables: {}, behave: 'bug' })).toEqual([
+      {
+        code: 'bug',
+        severity: 'error',
+        message: 'source "n": the connector failed in an unexpected way',
+        fix: expect.stringMatching(
+          /^look for [0-9a-f]{8} in the log of the runner, and tell whoever maintains the numbers/,
+        ),
+      },
+    ]);
+  });
+
+  test('a source that keeps something for a pipeline drops it, and says what is left', async () => {
+    const left = [{ code: 'slot', severity: 'warning', message: 'the slot is in use' }];
+    const drop = (config: object) => {
+      const secrets = { password: 'hunter2' };
+      house.catalog.tickets.set('d', { role: 'source', type: 'numbers', config: config as never, secrets });
+      return house.catalog.call('runner.probes.drop', { ticket: 'd', lanes: [] });
+    };
+    expect(await drop({ tables: {}, slots: left })).toEqual(left);
+    expect(await drop({ tables: {} })).toEqual([]);
   });
 
   test('a discovery sends all streams in pages and says how many', async () => {

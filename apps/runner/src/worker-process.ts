@@ -6,7 +6,7 @@ import { within } from '@sluice/engine';
 import type { OutboundSettings } from '@sluice/outbound';
 import { residentMemory } from './resident-memory.js';
 import { StderrTail } from './stderr-tail.js';
-import type { FromWorker, Note, OrderKind, Orders, ToWorker, WorkerSettings } from './worker/protocol.js';
+import type { FromWorker, Note, OrderKind, Orders, Report, ToWorker, WorkerSettings } from './worker/protocol.js';
 
 export interface WorkerOptions {
   /** The worker's script and what Node needs to run it. */
@@ -22,7 +22,7 @@ export interface WorkerOptions {
 /** What went wrong with an order, as the worker tells it or as its death does. */
 export class WorkerFailure extends Error {
   constructor(
-    readonly report: ErrorReport,
+    readonly report: Report,
     /** The process is gone. `stderr` is the last it wrote. */
     readonly dead: boolean,
     readonly stderr = '',

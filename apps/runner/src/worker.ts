@@ -2,13 +2,13 @@
  * A worker process: plain Node with the engine and plugins, nothing of the services. It works for one run or one probe, then it
  * is done. Whatever goes wrong in here takes down this process and nothing else.
  */
-import { reportError, type ErrorReport } from '@sluice/engine';
 import { outboundGate } from '@sluice/outbound';
 import type { Json, Stream } from '@sluice/connector-sdk';
 import { openRegistry } from '@sluice/plugin-host';
+import { reportWithEnd } from './worker/ends.js';
 import { preload } from './worker/preload.js';
-import { check, discover } from './worker/probe.js';
-import type { FromWorker, Note, OpenOrder, Orders, ToWorker, WorkerSettings } from './worker/protocol.js';
+import { check, discover, drop } from './worker/probe.js';
+import type { FromWorker, Note, OpenOrder, Orders, Report, ToWorker, WorkerSettings } from './worker/protocol.js';
 import { RunSide } from './worker/run-side.js';
 import { scrubJson, scrubber, type Scrub } from './worker/scrub.js';
 
@@ -30,7 +30,7 @@ const tell = (note: Note): void => {
 };
 const log = (level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, Json>>): void =>
   tell({ kind: 'log', level, message, ...(fields !== undefined && { fields }) });
-const clean = (error: ErrorReport): ErrorReport => ({
+const clean = (error: Report): Report => ({
   ...error,
   message: scrub(error.message),
   ...(error.fix !== undefined && { fix: scrub(error.fix) }),
@@ -50,6 +50,11 @@ const work: Work = {
     hide(opening);
     const findings = await check(probing, role, opening);
     return findings.map((finding) => scrubJson(scrub, { ...finding }));
+  },
+  drop: async (order) => {
+    hide(order.opening);
+    const left = await drop(probing, order);
+    return left.map((finding) => scrubJson(scrub, { ...finding }));
   },
   discover: async ({ opening }) => {
     hide(opening);
@@ -87,7 +92,7 @@ async function take(message: ToWorker): Promise<void> {
     const value = await (work[kind] as (body: unknown) => Promise<unknown>)(body);
     send({ kind: 'answer', id, value });
   } catch (error) {
-    send({ kind: 'failure', id, error: clean(reportError(error)) });
+    send({ kind: 'failure', id, error: clean(reportWithEnd(error)) });
   } finally {
     busy--;
   }

@@ -74,7 +74,7 @@ export class FakeCatalog implements AsyncDisposable {
       'catalog.probes.redeem': ({ ticket, publicKey }) => {
         const { role, type, config, secrets } = this.tickets.get(ticket)!;
         this.tickets.delete(ticket);
-        return { role, opening: { connectorType: type, config, secrets: seal(secrets, publicKey, ticket) } };
+        return { role, opening: { name: 'n', connectorType: type, config, secrets: seal(secrets, publicKey, ticket) } };
       },
       'catalog.probes.streams': ({ streams }) => {
         this.discovered.push(...streams);
@@ -134,7 +134,8 @@ export class FakeCatalog implements AsyncDisposable {
     const run = this.runs.get(runId);
     if (run === undefined || (run.state !== 'pending' && run.state !== 'released')) return null;
     run.state = 'running';
-    const open = (config: JsonObject) => ({
+    const open = (name: string, config: JsonObject) => ({
+      name,
       connectorType: run.type ?? 'numbers',
       config,
       secrets: seal(run.secrets ?? {}, publicKey, runId),
@@ -150,10 +151,11 @@ export class FakeCatalog implements AsyncDisposable {
       leaseSeconds: 20,
       bindings: null,
       options: {},
+      warnings: [],
       ...run.assignment,
       fence: String(++this.fence),
-      source: open(run.source),
-      destination: open(run.destination),
+      source: open('numbers', run.source),
+      destination: open('folder', run.destination),
     };
   }
 

@@ -11,6 +11,7 @@ export {
   type ErrorClass,
 } from './errors.js';
 export { parsePath, streamId } from './path.js';
+export { suggestCursor } from './suggest-cursor.js';
 export {
   isTlsFailure,
   tlsChecks,

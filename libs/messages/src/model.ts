@@ -99,6 +99,8 @@ export interface RunError {
   readonly message: string;
   readonly fix?: string;
   readonly stream?: string;
+  /** Which end failed; absent where neither did. */
+  readonly end?: EndpointView['role'];
   /** The system asked to be left alone for so many ms (`TransientError.retryAfter`). */
   readonly retryAfter?: number;
 }
@@ -153,3 +155,5 @@ export interface ConnectorView {
   readonly configSchema: JsonObject;
 }
 export type { Finding, Stream };
+/** How an incremental run chooses a cursor where none is named: what is shown before is what happens then. */
+export { suggestCursor } from '@sluice/connector-sdk';

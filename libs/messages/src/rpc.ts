@@ -57,6 +57,8 @@ export interface RunQuery extends Scoped {
 }
 /** A plugin and the configuration to open it with; the secret half is sealed for one runner. */
 export interface Opening {
+  /** As the user named the endpoint: errors say it. */
+  readonly name: string;
   readonly connectorType: string;
   readonly config: JsonObject;
   readonly secrets: Sealed;
@@ -74,6 +76,8 @@ export interface Assignment extends ById {
   readonly leaseSeconds: number;
   readonly bindings: readonly Binding[] | null;
   readonly options: PipelineOptions;
+  /** What the run is to tell its user before it begins. */
+  readonly warnings: readonly string[];
   readonly source: Opening;
   readonly destination: Opening;
 }
@@ -112,6 +116,14 @@ export interface Rpc {
   'catalog.pipelines.list': [Scoped, readonly PipelineView[]];
   'catalog.pipelines.update': [By<ById & PipelineInput>, PipelineView];
   'catalog.pipelines.delete': [By<ById>, null];
+  /**
+   * The next run reads from the start. Conflict 'run-active' while a run is active. `keyless`: up to 100 of the streams whose
+   * rows that run adds once more, since they have no key to overwrite by.
+   */
+  'catalog.pipelines.reset': [
+    By<ById>,
+    { readonly pipeline: PipelineView; readonly keyless: readonly string[]; readonly keylessCount: number },
+  ];
 
   /** Starts a run now. Conflict 'run-active' while one of this pipeline is active. */
   'scheduler.runs.trigger': [By<ById>, RunView];
@@ -157,6 +169,8 @@ export interface Rpc {
   'catalog.probes.streams': [{ ticket: string; streams: readonly Stream[] }, null];
   'runner.probes.check': [{ ticket: string }, readonly Finding[]];
   /** Sends what it finds through `catalog.probes.streams`, in pages; answers how many there were. */
+  /** Removes these lanes from a destination, or what a source keeps for a pipeline; answers what could not be removed. */
+  'runner.probes.drop': [{ ticket: string; lanes: readonly string[] }, readonly Finding[]];
   'runner.probes.discover': [{ ticket: string }, { readonly count: number }];
 
   /** `hash`: SHA-256 of the key, hex. null: no such key, revoked or expired. */

@@ -6,6 +6,13 @@ import { systems, type Database } from './systems.js';
 const names = ['postgres', 'mysql'] as const;
 const pairs = names.flatMap((from) => names.map((to) => [from, to] as const));
 
+/** True as soon as it is so; false after half a minute. */
+async function until(so: () => Promise<boolean>): Promise<boolean> {
+  for (const end = Date.now() + 30_000; Date.now() < end; await new Promise((next) => setTimeout(next, 100)))
+    if (await so()) return true;
+  return false;
+}
+
 describe.each(pairs)('%s -> %s', (from, to) => {
   const api = new Api();
   let source: Database;
@@ -61,6 +68,8 @@ describe.each(pairs)('%s -> %s', (from, to) => {
     await api.run(id);
     expect(await readLedger(target, 'ledger')).toEqual(await readLedger(source, 'ledger'));
     await api.expect(204, 'DELETE', `/api/v1/connections/${id}`);
+    const kept = `SELECT count(*) FROM ${target.name('_sluice_checkpoints')} WHERE lane LIKE '${id}/%'`;
+    await expect(until(async () => String((await target.rows(kept))[0]?.[0]) === '0')).resolves.toBe(true);
   });
 
   test('upsert: new and changed rows arrive, the others are not read again', async () => {

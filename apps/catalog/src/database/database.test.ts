@@ -8,8 +8,37 @@ afterAll(async () => database?.drop());
 
 test('catalogs that start at the same moment migrate once, and each is up to date', async () => {
   const opened = await Promise.all([0, 1, 2, 3].map(() => Database.open(database.url, 3)));
-  expect(await database.query('SELECT name FROM migration')).toEqual([{ name: 'Initial1763700000000' }]);
+  expect(await database.query('SELECT name FROM migration')).toEqual([
+    { name: 'Initial1763700000000' },
+    { name: 'DropOrders1763800000000' },
+  ]);
   for (const db of opened) await db[Symbol.asyncDispose]();
+});
+
+test('an older catalog with pipelines that were dropped but not cleaned up after is brought up to date', async () => {
+  const own = await testDatabase();
+  await (await Database.open(own.url, 3))[Symbol.asyncDispose]();
+  const later = await Database.open(own.url, 3);
+  await later.source.undoLastMigration();
+  await later[Symbol.asyncDispose]();
+  const [pipeline, run, endpoint, away] = [1, 2, 3, 4].map((n) => `00000000-0000-4000-8000-00000000000${n}`);
+  await own.query(`INSERT INTO tenant VALUES ('t', 't');
+    INSERT INTO endpoint (id, tenant_id, role, name, connector_type, config)
+      VALUES ('${endpoint}', 't', 'destination', 'd', 'x', '{}');
+    INSERT INTO run (id, tenant_id, pipeline_id, pipeline_name, source_type, destination_id, mode, trigger, root_id, generation, status)
+      SELECT id, 't', '${pipeline}', 'p', 'x', d, 'full', 'manual', id, 1, 'failed'
+      FROM (VALUES ('${run}'::uuid, '${endpoint}'::uuid), ('${away}', '${away}')) AS r (id, d);
+    INSERT INTO run_stream (run_id, fence, stream, status, rows_read, rows_written, rows_rejected, bytes)
+      SELECT r, f, 's.t', 'failed', 0, 0, 0, 0 FROM unnest(ARRAY['${run}', '${away}']::uuid[]) r, generate_series(1, 2) f;
+    INSERT INTO outbox (tenant_id, kind, message_id, subject, body)
+      VALUES ('t', 'pipeline-dropped', 'm', '', '{"pipelineId": "${pipeline}"}')`);
+  const db = await Database.open(own.url, 3);
+  expect(await own.query('SELECT pipeline_id, endpoint_id, lanes, status FROM drop_order')).toEqual([
+    { pipeline_id: pipeline, endpoint_id: endpoint, lanes: [`${pipeline}/full/s.t`], status: 'pending' },
+  ]);
+  expect(await own.query('SELECT 1 FROM outbox')).toEqual([]);
+  await db[Symbol.asyncDispose]();
+  await own.drop();
 });
 
 test('entities say of every column what the migrations made of it', async () => {

@@ -2,6 +2,7 @@
 import { ServiceError, conflict, unavailable } from '@sluice/messages';
 import { DataSource, type EntityManager, QueryFailedError } from 'typeorm';
 import { Initial1763700000000 } from '../migrations/1763700000000-initial.js';
+import { DropOrders1763800000000 } from '../migrations/1763800000000-drop-orders.js';
 import { entities } from './entities.js';
 
 /** Any two catalogs use the same number; nothing else of ours takes advisory locks. */
@@ -16,7 +17,7 @@ export class Database implements AsyncDisposable {
       type: 'postgres',
       url,
       entities,
-      migrations: [Initial1763700000000],
+      migrations: [Initial1763700000000, DropOrders1763800000000],
       migrationsTableName: 'migration',
       synchronize: false,
       logging: false,

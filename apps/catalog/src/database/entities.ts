@@ -5,6 +5,7 @@
 import type { Binding, Finding, JsonObject, Permission, PipelineOptions, Schedule, SyncMode } from '@sluice/messages';
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 
+type Role = 'source' | 'destination';
 export interface ApiKeyRow {
   id: string;
   tenantId: string;
@@ -17,10 +18,12 @@ export interface ApiKeyRow {
   revokedAt: Date | null;
   lastUsedAt: Date | null;
 }
+/** 'retired-...': deleted by its owner, and kept until what its pipelines left there has been removed. */
+export type StoredRole = Role | `retired-${Role}`;
 export interface EndpointRow {
   id: string;
   tenantId: string;
-  role: 'source' | 'destination';
+  role: Role;
   name: string;
   description: string | null;
   connectorType: string;

@@ -3,7 +3,7 @@ import { notFound, type ById, type EndpointView, type Scoped } from '@sluice/mes
 import type { EntityManager } from 'typeorm';
 import type { Role } from '../connectors/connectors.js';
 import { first, rows } from '../database/database.js';
-import { endpointTable, type EndpointRow } from '../database/entities.js';
+import { endpointTable, type EndpointRow, type StoredRole } from '../database/entities.js';
 import { isId, iso } from '../requests.js';
 
 export const noEndpoint = (role: Role): Error => notFound(`no-such-${role}`, `there is no such ${role}`);
@@ -28,16 +28,16 @@ export const endpointView = (row: EndpointRow): EndpointView => ({
 export async function getEndpoint(
   em: EntityManager,
   { tenantId, id }: ById,
-  role: Role,
+  role: StoredRole,
   lock = false,
 ): Promise<EndpointRow> {
   const row = isId(id)
     ? await em.findOne(endpointTable, {
-        where: { tenantId, id, role },
+        where: { tenantId, id, role: role as Role },
         ...(lock && { lock: { mode: 'pessimistic_write' as const } }),
       })
     : null;
-  if (!row) throw noEndpoint(role);
+  if (!row) throw noEndpoint(role as Role);
   return row;
 }
 

@@ -6,6 +6,7 @@ import { record } from '../audit.js';
 import type { Connectors } from '../connectors/connectors.js';
 import type { Database } from '../database/database.js';
 import { endpointTable, type EndpointRow } from '../database/entities.js';
+import { removeEndpoint } from '../drops/drop-orders.js';
 import { nameOf, refuseUnstorableText } from '../requests.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 import { getSecrets, putSecrets } from '../secrets/secret-store.js';
@@ -132,7 +133,7 @@ async function remove(
         fix: 'delete or change these first',
         details: { pipelines: users },
       });
-    await em.delete(endpointTable, { tenantId, id });
+    await removeEndpoint(em, { tenantId, id });
     await record(em, { tenantId, actor, action: `${role}.deleted`, subjectId: id, before: endpointView(before) });
     return null;
   });

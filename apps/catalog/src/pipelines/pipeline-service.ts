@@ -19,6 +19,8 @@ import { record } from '../audit.js';
 import type { Connectors } from '../connectors/connectors.js';
 import type { Database } from '../database/database.js';
 import { pipelineTable, type EndpointRow, type PipelineRow } from '../database/entities.js';
+import { orderDrops } from '../drops/drop-orders.js';
+import type { Drops } from '../drops/drops.js';
 import { ensureTenant, getEndpoint, noEndpoint } from '../endpoints/endpoint-repository.js';
 import type { Probes } from '../probes/probe-service.js';
 import { streamsNamed, surveyStreams } from '../probes/stream-repository.js';
@@ -33,16 +35,19 @@ import {
   pipelineView,
 } from './pipeline-repository.js';
 import { checkOptions } from './options.js';
+import { resetPipeline } from './reset-pipeline.js';
 import { checkSchedule } from './schedule.js';
+import { refuseTakenTargets } from './target-clash.js';
 
 export interface PipelineDeps {
   readonly db: Database;
   readonly connectors: Connectors;
   readonly probes: Pick<Probes, 'discover'>;
+  readonly drops: Pick<Drops, 'kick'>;
   /** Core NATS: tells the scheduler that a schedule changed. */
   publish(subject: string): void;
 }
-type Serve<S extends 'create' | 'get' | 'list' | 'update' | 'delete'> = (
+type Serve<S extends 'create' | 'get' | 'list' | 'update' | 'delete' | 'reset'> = (
   request: Request<`catalog.pipelines.${S}`>,
 ) => Promise<Answer<`catalog.pipelines.${S}`>>;
 export interface Pipelines {
@@ -51,6 +56,7 @@ export interface Pipelines {
   readonly list: Serve<'list'>;
   readonly update: Serve<'update'>;
   readonly remove: Serve<'delete'>;
+  readonly reset: Serve<'reset'>;
 }
 
 export const pipelineService = (deps: PipelineDeps): Pipelines => ({
@@ -59,6 +65,7 @@ export const pipelineService = (deps: PipelineDeps): Pipelines => ({
   list: (scope) => deps.db.run(async (em) => (await listPipelines(em, scope)).map(pipelineView)),
   update: (request) => update(deps, request),
   remove: (request) => remove(deps, request),
+  reset: (request) => resetPipeline(deps.db, request),
 });
 
 /** What a pipeline is to be, with nothing left to default. */
@@ -94,6 +101,7 @@ async function create(deps: PipelineDeps, request: Request<'catalog.pipelines.cr
     await ensureTenant(em, { tenantId });
     await holdEnds(em, wanted);
     await refuseTakenName(em, wanted);
+    await refuseClash(deps, em, wanted, null);
     await em.query(
       `INSERT INTO pipeline (id, tenant_id, name, source_id, destination_id, destination_type, mode, schedule, bindings, options)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -129,6 +137,7 @@ async function update(deps: PipelineDeps, request: Request<'catalog.pipelines.up
     const old = pipelineView(await getPipeline(em, { tenantId, id }));
     await holdEnds(em, wanted);
     if (wanted.name !== row.name) await refuseTakenName(em, wanted);
+    await refuseClash(deps, em, wanted, id);
     await write(em, row, wanted);
     const view = pipelineView(await getPipeline(em, { tenantId, id }));
     await record(em, { tenantId, actor, action: 'pipeline.updated', subjectId: id, before: old, after: view });
@@ -174,21 +183,12 @@ async function remove(deps: PipelineDeps, { tenantId, id, actor }: Request<'cata
     const before = pipelineView(await getPipeline(em, { tenantId, id }));
     if (await hasActiveRun(em, { tenantId, id }))
       throw conflict('run-active', 'a run of this pipeline is active', { fix: 'cancel it first' });
+    await orderDrops(em, row);
     await em.delete(pipelineTable, { tenantId, id });
-    // What its lanes left in the source and the destination is for a runner to remove.
-    const body = {
-      pipelineId: id,
-      sourceId: row.sourceId,
-      destinationId: row.destinationId,
-      generation: row.generation,
-    };
-    await em.query(
-      `INSERT INTO outbox (tenant_id, kind, message_id, subject, body) VALUES ($1, 'pipeline-dropped', $2, '', $3)`,
-      [tenantId, `${id}.dropped`, JSON.stringify(body)],
-    );
     await record(em, { tenantId, actor, action: 'pipeline.deleted', subjectId: id, before });
   });
   deps.publish(scheduleChanged);
+  deps.drops.kick();
   return null;
 }
 
@@ -254,6 +254,18 @@ async function holdEnds(em: EntityManager, { tenantId, sourceId, destinationId }
   if (!(await holdEndpoint(em, { tenantId, id: sourceId }, 'source'))) throw noEndpoint('source');
   if (destinationId !== null && !(await holdEndpoint(em, { tenantId, id: destinationId }, 'destination')))
     throw noEndpoint('destination');
+}
+
+async function refuseClash(
+  { connectors }: PipelineDeps,
+  em: EntityManager,
+  { tenantId, destinationId, bindings }: Wanted,
+  id: string | null,
+): Promise<void> {
+  if (destinationId === null) return;
+  const destination = await getEndpoint(em, { tenantId, id: destinationId }, 'destination');
+  const connector = await connectors.find('destination', destination.connectorType);
+  await refuseTakenTargets(em, { tenantId, id, bindings }, destination, connector);
 }
 
 async function refuseTakenName(em: EntityManager, { tenantId, name }: Wanted): Promise<void> {

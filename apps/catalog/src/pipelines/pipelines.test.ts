@@ -92,8 +92,7 @@ test('created pending, with everything that was left out chosen; found, listed, 
   expect(await failing(app.rpc.call('catalog.pipelines.get', { tenantId, id: view.id }))).toMatchObject({
     kind: 'not-found',
   });
-  const left = await database.query("SELECT body->>'pipelineId' AS id FROM outbox WHERE kind = 'pipeline-dropped'");
-  expect(left).toEqual([{ id: view.id }]);
+  expect(await database.query('SELECT 1 FROM drop_order')).toEqual([]); // nothing has run: nothing is left anywhere
 });
 
 test.each<[string, Input, string, RegExp]>([
@@ -272,6 +271,32 @@ describe('update', () => {
     expect(await generation(view.id)).toBe(first + 1);
   });
 
+  test('a reset starts the next run from nothing, is refused while one is active, and is on record', async () => {
+    const view = await create({ mode: 'incremental', destinationId: await newDestination() });
+    const first = await generation(view.id);
+    const reset = (): Promise<unknown> => app.rpc.call('catalog.pipelines.reset', { tenantId, actor, id: view.id });
+    expect(await reset()).toMatchObject({ pipeline: { id: view.id, mode: 'incremental' } });
+    expect(await generation(view.id)).toBe(first + 1);
+    const run = await app.rpc.call('catalog.runs.create', { tenantId, actor, pipelineId: view.id, trigger: 'manual' });
+    expect(await failing(reset())).toMatchObject({ kind: 'conflict', code: 'run-active' });
+    await app.rpc.call('catalog.runs.cancel', { tenantId, actor, id: run.id });
+    const lines = await database.query("SELECT actor, before, after FROM audit WHERE action = 'pipeline.reset'");
+    expect(lines).toEqual([{ actor, before: { generation: first }, after: { generation: first + 1 } }]);
+  });
+
+  test('a reset names the streams whose rows will be added once more', async () => {
+    const keyless = async (more: object): Promise<unknown> => {
+      const { id } = await create({ mode: 'incremental', destinationId: await newDestination(), ...more });
+      const { keyless: names, keylessCount } = await app.rpc.call('catalog.pipelines.reset', { tenantId, actor, id });
+      return [names, keylessCount];
+    };
+    expect(await keyless(bound({ stream: 'log' }, { stream: 'people' }))).toEqual([['log'], 1]);
+    expect(await keyless(bound({ stream: 'log', key: ['id'] }))).toEqual([[], 0]);
+    expect(await keyless(bound({ stream: 'people', columns: ['at', 'note'] }))).toEqual([['people'], 1]);
+    expect(await keyless({ bindings: null })).toEqual([['public.log'], 1]);
+    expect(await keyless({ bindings: null, mode: 'full' })).toEqual([[], 0]);
+  });
+
   test('a new schedule counts from now on, and the scheduler hears of it', async () => {
     const heard: string[] = [];
     const listening = app.nats.subscribe('catalog-changed.>', {
@@ -315,6 +340,59 @@ test('a pipeline with an active run is not deleted; its runs outlive it', async 
   expect(await app.rpc.call('catalog.runs.get', { tenantId, id: run.id })).toMatchObject({
     status: 'cancelled',
     pipelineName: view.name,
+  });
+});
+
+describe('two pipelines and one table', () => {
+  const claimed = async (pipelineId: string): Promise<readonly string[]> => {
+    const run = await app.rpc.call('catalog.runs.create', { tenantId, actor, pipelineId, trigger: 'manual' });
+    const { publicKey } = newKeyPair(run.id);
+    const got = await app.rpc.call('catalog.runs.claim', { runId: run.id, runnerId: 'r', publicKey });
+    return got!.warnings;
+  };
+
+  test('are refused where both name it, whatever the spelling', async () => {
+    const destinationId = await newDestination();
+    const first = await create({ destinationId, ...bound({ stream: 'public.orders' }) });
+    const clash = {
+      kind: 'conflict',
+      code: 'target-taken',
+      message: expect.stringContaining(`"${first.name}"`),
+      fix: expect.stringContaining('targetTable'),
+    };
+    const to = (...bindings: Binding[]) => failing(create({ destinationId, ...bound(...bindings) }));
+    expect(await to({ stream: 'sales.orders' })).toMatchObject(clash);
+    expect(await to({ stream: 'people', targetTable: 'orders' })).toMatchObject(clash);
+    expect(await to({ stream: 'sales.orders', targetTable: 'sales.orders' })).toMatchObject({ answered: {} });
+    expect(
+      await failing(create({ destinationId: await newDestination(), ...bound({ stream: 'public.orders' }) })),
+    ).toMatchObject({
+      answered: {},
+    });
+    const other = await create({ destinationId, ...bound({ stream: 'people' }) });
+    const update = (view: PipelineView, bindings: Binding[]) =>
+      failing(
+        app.rpc.call('catalog.pipelines.update', {
+          tenantId,
+          actor,
+          id: view.id,
+          name: view.name,
+          sourceId,
+          mode: 'full',
+          bindings,
+        }),
+      );
+    expect(await update(other, [{ stream: 'public.orders' }])).toMatchObject(clash);
+    expect(await update(first, [{ stream: 'public.orders' }])).toMatchObject({ answered: {} });
+  });
+
+  test('are told by the run where one takes every stream', async () => {
+    const destinationId = await newDestination();
+    const all = await create({ destinationId, bindings: null });
+    expect(await claimed(all.id)).toEqual([]);
+    const one = await create({ destinationId, ...bound({ stream: 'people' }) });
+    const warning = `the pipeline "${all.name}" seems to write to "people" too: each overwrites what the other has written`;
+    expect(await claimed(one.id)).toEqual([warning]);
   });
 });
 

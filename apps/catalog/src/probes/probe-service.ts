@@ -17,7 +17,8 @@ import type { EntityManager } from 'typeorm';
 import { record } from '../audit.js';
 import type { Role } from '../connectors/connectors.js';
 import type { Database } from '../database/database.js';
-import type { EndpointRow } from '../database/entities.js';
+import type { EndpointRow, StoredRole } from '../database/entities.js';
+import { beginAnew, warningsOf } from '../drops/drop-orders.js';
 import { endpointView, getEndpoint } from '../endpoints/endpoint-repository.js';
 import { endpointTable } from '../database/entities.js';
 import { refuseUnstorableText } from '../requests.js';
@@ -26,6 +27,7 @@ import { getSecrets } from '../secrets/secret-store.js';
 import { addStreams, countStreams, forgetOldStreams, pageOfStreams, type Discovery } from './stream-repository.js';
 import { dropTicket, issueTicket, openDiscovery, redeemTicket } from './tickets.js';
 import { turns } from './turns.js';
+import { wasAsked } from './unasked.js';
 
 export interface ProbeDeps {
   readonly db: Database;
@@ -81,6 +83,8 @@ async function test(
   const worstFirst = [...findings].sort((a, b) => severity(a) - severity(b));
   const status = findings.some((finding) => finding.severity === 'error') ? 'failed' : 'ok';
   return deps.db.transaction(async (em) => {
+    if (status === 'ok') await beginAnew(em, { tenantId, id });
+    else worstFirst.push(...(await warningsOf(em, { tenantId, id })));
     // A configuration changed meanwhile has not been tested by this.
     await em.query(
       `UPDATE endpoint SET status = $4, findings = $5, last_tested_at = now() WHERE tenant_id = $1 AND id = $2 AND version = $3`,
@@ -99,11 +103,9 @@ async function test(
 }
 const severity = (finding: Finding): number => (finding.severity === 'error' ? 0 : 1);
 
-/** Codes of the bus: nobody looked at the endpoint, so nothing is known about it. */
-const unasked = new Set(['no-service', 'timeout', 'bus', 'bad-reply', 'ticket-refused']);
 /** A connector that could not even open has found something. Throws when it was not asked. */
 function findingsOf(error: unknown): Finding[] {
-  if (!(error instanceof ServiceError) || error.kind === 'internal' || unasked.has(error.failure.code)) throw error;
+  if (!(error instanceof ServiceError) || error.kind === 'internal' || !wasAsked(error)) throw error;
   const { code, message, fix } = error.failure;
   return [{ code, severity: 'error', message, ...(fix !== undefined && { fix }) }];
 }
@@ -166,7 +168,8 @@ async function redeem(
     const found = await redeemTicket(em, ticket);
     const where = { tenantId: found.tenant_id, id: found.endpoint_id };
     const row = await em.findOneByOrFail(endpointTable, where);
-    return { role: row.role, opening: await openingOf(em, keyRing, where, row.role, publicKey, ticket) };
+    const role: Role = row.role.endsWith('source') ? 'source' : 'destination';
+    return { role, opening: await openingOf(em, keyRing, where, row.role, publicKey, ticket) };
   });
 }
 
@@ -175,13 +178,13 @@ export async function openingOf(
   em: EntityManager,
   ring: KeyRing,
   where: ById,
-  role: Role,
+  role: StoredRole,
   publicKey: string,
   context: string,
 ): Promise<Opening> {
-  const { connectorType, config } = await getEndpoint(em, where, role);
+  const { connectorType, config, name } = await getEndpoint(em, where, role);
   const secrets = await getSecrets(em, ring, where.tenantId, where.id);
-  return { connectorType, config, secrets: sealFor(secrets, publicKey, context) };
+  return { name, connectorType, config, secrets: sealFor(secrets, publicKey, context) };
 }
 function sealFor(secrets: unknown, publicKey: string, context: string): Opening['secrets'] {
   try {

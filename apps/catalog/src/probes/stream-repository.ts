@@ -60,6 +60,21 @@ export async function addStreams(
   );
 }
 
+/** Streams that can be read by a cursor and have no key: the first `most` of them by id, and how many there are. */
+export async function keylessStreams(
+  em: EntityManager,
+  discovery: Discovery,
+  most: number,
+): Promise<{ keyless: string[]; keylessCount: number }> {
+  const found = await rows<{ id: string; n: number }>(
+    em,
+    `SELECT id, (count(*) OVER ())::int AS n FROM stream WHERE tenant_id = $1 AND endpoint_id = $2 AND discovery_id = $3
+       AND jsonb_array_length(body->'key') = 0 AND body->'modes' ? 'cursor' ORDER BY id LIMIT $4`,
+    [discovery.tenantId, discovery.endpointId, discovery.discoveryId, most],
+  );
+  return { keyless: found.map(({ id }) => id), keylessCount: found[0]?.n ?? 0 };
+}
+
 export async function countStreams(em: EntityManager, discovery: Discovery): Promise<number> {
   const found = await first<{ n: number }>(
     em,

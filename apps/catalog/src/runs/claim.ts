@@ -11,6 +11,7 @@ import {
 import type { EntityManager } from 'typeorm';
 import { first, type Database } from '../database/database.js';
 import { getPipeline } from '../pipelines/pipeline-repository.js';
+import { sharedTargets } from '../pipelines/target-clash.js';
 import { openingOf } from '../probes/probe-service.js';
 import { isId } from '../requests.js';
 import type { KeyRing } from '../secrets/key-ring.js';
@@ -64,9 +65,11 @@ async function assignmentOf(em: EntityManager, ring: KeyRing, run: Claimed, publ
   const pipeline = await getPipeline(em, { tenantId, id: run.pipeline_id });
   const source = await openingOf(em, ring, { tenantId, id: pipeline.sourceId }, 'source', publicKey, id);
   const destination = await openingOf(em, ring, { tenantId, id: run.destination_id }, 'destination', publicKey, id);
+  const warnings = await sharedTargets(em, tenantId, pipeline.id, run.destination_id);
   return {
     id,
     tenantId,
+    warnings,
     pipelineId: run.pipeline_id,
     mode: run.mode,
     attempt: run.attempt,

@@ -60,15 +60,21 @@ export async function finishRun(db: Database, request: Request<'catalog.runs.fin
     }
     await putCounts(em, runId, counts);
     await putStreams(em, runId, fence, streams);
-    await end(em, run, outcome);
+    await end(em, run, outcome, streams);
     return view(em, run);
   });
 }
 
 /** Sets an attempt's last state; a cancelled run stays cancelled, whatever came in its way. */
-async function end(em: EntityManager, run: Attempt, outcome: Outcome): Promise<void> {
-  const error = outcome.status === 'failed' ? outcome.error : null;
-  const status: RunStatus = error && run.status === 'cancelling' ? 'cancelled' : outcome.status;
+async function end(
+  em: EntityManager,
+  run: Attempt,
+  outcome: Outcome,
+  streams: readonly RunStreamView[] = [],
+): Promise<void> {
+  const error = outcome.status === 'failed' ? outcome.error : outcome.status === 'partial' ? failedOf(streams) : null;
+  const cancelled = outcome.status === 'failed' && run.status === 'cancelling';
+  const status: RunStatus = cancelled ? 'cancelled' : outcome.status;
   const settled = status !== 'failed' || error === null || !retryable.has(error.class);
   await em.query(
     `UPDATE run SET status = $2, settled = $3, phase = 'done', error = $4, lease_until = NULL, finished_at = now() WHERE id = $1`,
@@ -76,6 +82,17 @@ async function end(em: EntityManager, run: Attempt, outcome: Outcome): Promise<v
   );
   if (settled) await markPipeline(em, run, status);
 }
+
+/** The streams that failed, each with its reason: what arrived is not all. */
+function failedOf(streams: readonly RunStreamView[]): RunError | null {
+  const failed = streams.filter(({ status }) => status === 'failed');
+  if (failed.length === 0) return null;
+  const reasons = failed.slice(0, mostReasons).map(({ stream, error }) => `${stream} (${error?.message ?? 'unknown'})`);
+  const more = failed.length > reasons.length ? [`${failed.length - reasons.length} more`] : [];
+  const message = `${failed.length} of ${streams.length} streams failed: ${[...reasons, ...more].join(', ')}`;
+  return { class: 'data', code: 'partial', message };
+}
+const mostReasons = 10;
 
 async function markPipeline(em: EntityManager, { tenant_id, pipeline_id }: Attempt, status: RunStatus): Promise<void> {
   const where = 'WHERE tenant_id = $1 AND id = $2';

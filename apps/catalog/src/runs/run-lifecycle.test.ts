@@ -492,3 +492,31 @@ async function queue(type: string) {
   });
   return one.jets.client.consumers.get(streams.runs.name, `runner-${type}`);
 }
+
+test('a partial run says which streams failed and why, and is not tried again', async () => {
+  const { id } = await newPipeline();
+  const run = await trigger(id);
+  const got = await claim(run.id);
+  const error = { class: 'data' as const, code: 'value-rejected', message: 'too big', end: 'destination' as const };
+  const table = (name: string, failed: boolean) => ({
+    stream: `public.${name}`,
+    status: failed ? ('failed' as const) : ('succeeded' as const),
+    estimatedRows: null,
+    error: failed ? error : null,
+    ...counts(1),
+  });
+  const streams = [table('a', false), table('b', true), table('c', true)];
+  const done = await one.rpc.call('catalog.runs.finish', {
+    ...held(got!),
+    outcome: { status: 'partial' },
+    counts: counts(3),
+    streams,
+  });
+  expect(done).toMatchObject({
+    status: 'partial',
+    error: { class: 'data', code: 'partial', message: '2 of 3 streams failed: public.b (too big), public.c (too big)' },
+  });
+  expect(await one.rpc.call('catalog.pipelines.get', { tenantId, id })).toMatchObject({ status: 'active' });
+  const kept = await one.rpc.call('catalog.runs.streams', { tenantId, id: run.id });
+  expect(kept.map((view) => view.error?.end)).toEqual([undefined, 'destination', 'destination']);
+});

@@ -43,6 +43,7 @@ export const roleTable: Readonly<Record<string, Rule>> = {
   'PUT /api/v1/connections/:connectionId': manage,
   'DELETE /api/v1/connections/:connectionId': manage,
   'GET /api/v1/connections/:connectionId/settings': read,
+  'POST /api/v1/connections/:connectionId/reset': manage,
 
   'POST /api/v1/syncs/connections/:connectionId/trigger': manage,
   'POST /api/v1/syncs/:syncId/cancel': manage,

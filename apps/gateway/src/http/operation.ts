@@ -1,8 +1,9 @@
 /** Documents one operation: texts, the answer with its example, and every error with an example of its own. */
 import { applyDecorators, HttpCode } from '@nestjs/common';
-import { ApiExtraModels, ApiOperation, ApiResponse, ApiSecurity, getSchemaPath } from '@nestjs/swagger';
+import { ApiBody, ApiExtraModels, ApiOperation, ApiResponse, ApiSecurity, getSchemaPath } from '@nestjs/swagger';
 import { STATUS_CODES } from 'node:http';
 import { ErrorResponse } from './error-body.js';
+import type { BodyClass } from './fields.js';
 
 interface Answer {
   readonly status: number;
@@ -25,8 +26,8 @@ export interface OperationSpec {
   readonly errors?: Readonly<Record<number, string>>;
   /** False: X-Tenant-Id is not needed. */
   readonly tenant?: boolean;
-  /** True: it reads a JSON body, so that 400, 413 and 415 may come. */
-  readonly body?: boolean;
+  /** It reads a JSON body, so that 400, 413 and 415 may come. `example` is one that can be sent as it is. */
+  readonly body?: { readonly type: BodyClass; readonly example: object };
 }
 
 const always = (tenant: boolean): Record<number, string> => ({
@@ -43,7 +44,7 @@ const ofBody = {
 };
 
 export function Operation(spec: OperationSpec): MethodDecorator {
-  const { answer, tenant = true, body = false } = spec;
+  const { answer, tenant = true, body } = spec;
   const errors = { ...always(tenant), ...(body && ofBody), ...spec.errors };
   const credentials = tenant
     ? [
@@ -55,6 +56,9 @@ export function Operation(spec: OperationSpec): MethodDecorator {
     HttpCode(answer.status),
     ApiOperation({ operationId: spec.id, summary: spec.summary, description: spec.description }),
     ...credentials.map((one) => ApiSecurity(one)),
+    ...(body
+      ? [ApiBody({ type: body.type, examples: { ready: { summary: 'Ready to send', value: body.example } } })]
+      : []),
     ApiExtraModels(ErrorResponse, ...(answer.type ? [answer.type as never] : [])),
     ApiResponse({ status: answer.status, description: answer.description, ...contentOf(answer) }),
     ...Object.entries(errors).map(([status, message]) =>

@@ -6,7 +6,7 @@ import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
 import { ConnectionRequest, ConnectionResponse } from './connections-dto.js';
 import { toConnection, toPipeline } from './connections-mapper.js';
-import { connection } from './examples.js';
+import { bodies, connection } from './examples.js';
 
 const path = '/api/v1/connections';
 const one = `${path}/${connection.id}`;
@@ -27,7 +27,7 @@ export class ConnectionsController {
     summary: 'Create a connection',
     description: 'Ties a source to a destination: which streams, how, and when.',
     path,
-    body: true,
+    body: { type: ConnectionRequest, example: bodies.connection },
     errors: { ...unfit, 409: 'A connection named "orders-daily-sync" exists already' },
     answer: { status: 201, description: 'The new connection.', type: ConnectionResponse, example: connection },
   })
@@ -77,7 +77,7 @@ export class ConnectionsController {
     description:
       'Replaces the connection: the body is that of a new one, and what it leaves out has its default again.',
     path: one,
-    body: true,
+    body: { type: ConnectionRequest, example: bodies.connection },
     errors: { ...unfit, 409: 'A connection named "orders-daily-sync" exists already' },
     answer: { status: 200, description: 'The connection as it is now.', type: ConnectionResponse, example: connection },
   })

@@ -204,6 +204,7 @@ describe('connections', () => {
       connectionId: id,
       destinationId,
       streams,
+      cursors: [{ name: 'public.orders', cursor: 'order_date' }],
       options,
       nextRunAt: null,
       updatedAt: '2024-03-15T10:10:00Z',
@@ -259,6 +260,57 @@ describe('connections', () => {
       message: 'Source id is required',
     });
     expect((await api.put(`${path}/${unknownId}`, example())).status).toBe(404);
+  });
+
+  test('an INCREMENTAL connection shows the cursor of each stream, named or chosen', async () => {
+    const column = (name: string, type: 'int64' | 'date') => ({ name, type, nullable: false, native: type });
+    const columns = [column('id', 'int64'), column('born', 'date'), column('died', 'date')];
+    const dated = { ...stream('public.a', ['full', 'cursor']), columns, cursors: ['id', 'born'] };
+    const unclear = { ...stream('public.b', ['full', 'cursor']), columns, cursors: ['born', 'died'] };
+    api.catalog.streams = [dated, unclear, stream('public.c', ['full'])];
+    const cursors = async (more: object): Promise<unknown> => {
+      const id = await create({ selectedStreams: undefined, ...more });
+      return ((await api.get(`${path}/${id}/settings`)).body as { cursors: unknown }).cursors;
+    };
+    expect(await cursors({ name: 'all' })).toEqual([
+      { name: 'public.a', cursor: 'born' },
+      { name: 'public.b', cursor: null },
+    ]);
+    const streams = [
+      { name: 'public.a', columns: ['id'], key: ['id'] },
+      { name: 'public.b', cursor: 'died' },
+    ];
+    expect(await cursors({ name: 'some', streams })).toEqual([
+      { name: 'public.a', cursor: 'id' },
+      { name: 'public.b', cursor: 'died' },
+    ]);
+    expect(await cursors({ name: 'full', syncMode: 'FULL_REFRESH' })).toBeNull();
+  });
+
+  test('a connection is started over; the answer says what becomes of the tables', async () => {
+    api.catalog.streams = [stream('public.log', ['full', 'cursor'])];
+    const [id, full] = [
+      await create({ selectedStreams: null }),
+      await create({ selectedStreams: null, name: 'full', syncMode: 'FULL_REFRESH' }),
+    ];
+    const reset = (one: string, as = {}) => api.post(`${path}/${one}/reset`, undefined, as);
+    expect((await reset(id)).body).toEqual({
+      connectionId: id,
+      message:
+        'The next sync reads every row from the start. Rows at the destination are overwritten by their key; those that the source no longer has stay. One stream has no key: all rows are added to the table once more. Empty it first.',
+      streamsWithoutKey: ['public.log'],
+      streamsWithoutKeyCount: 1,
+    });
+    expect((await reset(full)).body).toMatchObject({
+      message: expect.stringContaining('replaced'),
+      streamsWithoutKeyCount: 0,
+    });
+    api.catalog.addRun(id, { status: 'running' });
+    expect((await reset(id)).body).toEqual(
+      errorBody(409, 'Conflict', 'A sync of this connection is active', `${path}/${id}/reset`),
+    );
+    expect((await reset(id, { token: sign(claims({ permissions: ['data:ingestion:read'] })) })).status).toBe(403);
+    expect((await reset(full, foreign)).status).toBe(404);
   });
 
   test('S1-13 a connection is deleted; while a sync runs it is a 409', async () => {

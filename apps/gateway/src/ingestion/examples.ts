@@ -28,7 +28,7 @@ export const connectionConfig = {
   port: 5432,
   database: 'orders',
   username: 'readonly_user',
-  password: '********',
+  password: 'the-password-of-readonly_user',
   ssl_mode: 'require',
 };
 const column = (name: string, type: string, nullable: boolean): object => ({ name, type, nullable, sampleValues: [] });
@@ -45,6 +45,9 @@ export const discovered = {
         column('status', 'STRING', true),
       ],
       supportedSyncModes,
+      key: ['order_id'],
+      cursorCandidates: ['order_id', 'order_date'],
+      suggestedCursor: 'order_date',
     },
     {
       name: 'public.customers',
@@ -54,6 +57,9 @@ export const discovered = {
         column('email', 'STRING', true),
       ],
       supportedSyncModes,
+      key: ['customer_id'],
+      cursorCandidates: ['customer_id'],
+      suggestedCursor: 'customer_id',
     },
   ],
 };
@@ -68,6 +74,27 @@ export const connection = {
   status: 'PENDING',
   lastSyncAt: null,
   createdAt: '2024-03-15T10:10:00Z',
+};
+/** Bodies that can be sent as they are. */
+export const bodies = {
+  createSource: {
+    name: newSource.name,
+    description: newSource.description,
+    connectorType: newSource.connectorType,
+    connectionConfig,
+  },
+  updateSource: {
+    name: 'production-postgres-updated',
+    description: 'Updated description',
+    connectionConfig: { ...connectionConfig, host: 'new-host.example.com' },
+  },
+  connection: {
+    sourceId: ids.source,
+    name: connection.name,
+    syncSchedule: connection.syncSchedule,
+    selectedStreams: ['public.orders', 'public.customers'],
+    syncMode: connection.syncMode,
+  },
 };
 export const startedSync = {
   id: ids.sync,

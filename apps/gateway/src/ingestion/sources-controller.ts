@@ -1,15 +1,13 @@
 import { Body, Controller, Delete, Get, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { JsonObject, Stream } from '@sluice/messages';
 import { Asks, type Caller } from '../auth/gatekeeper.js';
 import { Bus, probeTimeout } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
-import { requireInstalled } from '../lookup/connectors.js';
-import { endpointChange } from '../lookup/endpoint-change.js';
 import { Endpoints } from '../lookup/endpoints.js';
+import { streamsOf } from '../lookup/streams.js';
 import { connectorTypes } from './connector-types.js';
-import { discovered, newSource, salesforce, testedSource } from './examples.js';
+import { bodies, discovered, newSource, salesforce, testedSource } from './examples.js';
 import { CreateSourceRequest, DiscoverResponse, SourceResponse, UpdateSourceRequest } from './sources-dto.js';
 import { toSource, toStream } from './sources-mapper.js';
 
@@ -51,17 +49,12 @@ export class SourcesController {
     summary: 'Create a source',
     description: 'Registers a system to read from. It is INACTIVE until it has been tested.',
     path,
-    body: true,
+    body: { type: CreateSourceRequest, example: bodies.createSource },
     errors: { 400: 'Source name is required', 409: 'A source named "production-postgres" exists already' },
     answer: { status: 201, description: 'The new source.', type: SourceResponse, example: newSource },
   })
   async create(@Asks() caller: Caller, @Body() body: CreateSourceRequest): Promise<SourceResponse> {
-    const { name, description = null, connectorType } = body;
-    await requireInstalled(this.bus, role, connectorType, connectorTypes);
-    const config = body.connectionConfig as JsonObject;
-    return toSource(
-      await this.bus.call('catalog.endpoints.create', { ...caller, role, name, description, connectorType, config }),
-    );
+    return toSource(await this.endpoints.create(role, caller, body, connectorTypes));
   }
 
   @Get()
@@ -79,7 +72,7 @@ export class SourcesController {
     },
   })
   async list(@Asks() { tenantId }: Caller): Promise<SourceResponse[]> {
-    return (await this.bus.call('catalog.endpoints.list', { tenantId, role })).map(toSource);
+    return (await this.endpoints.list(role, tenantId)).map(toSource);
   }
 
   @Get(':sourceId')
@@ -102,7 +95,7 @@ export class SourcesController {
     description:
       'Changes what the body has and leaves the rest. After a change of connectionConfig the source is INACTIVE and wants a new test.',
     path: one,
-    body: true,
+    body: { type: UpdateSourceRequest, example: bodies.updateSource },
     errors: { ...missing, 409: 'A source named "production-postgres" exists already' },
     answer: {
       status: 200,
@@ -116,8 +109,7 @@ export class SourcesController {
     @Id('sourceId', 'Source id') id: string,
     @Body() body: UpdateSourceRequest,
   ): Promise<SourceResponse> {
-    const change = endpointChange(body);
-    return toSource(await this.bus.call('catalog.endpoints.update', { ...caller, role, id, ...change }));
+    return toSource(await this.endpoints.update(role, caller, id, body));
   }
 
   @Delete(':sourceId')
@@ -130,7 +122,7 @@ export class SourcesController {
     answer: { status: 204, description: 'It is gone.' },
   })
   async remove(@Asks() caller: Caller, @Id('sourceId', 'Source id') id: string): Promise<void> {
-    await this.bus.call('catalog.endpoints.delete', { ...caller, role, id });
+    await this.endpoints.remove(role, caller, id);
   }
 
   @Post(':sourceId/test')
@@ -144,7 +136,7 @@ export class SourcesController {
     answer: { status: 200, description: 'The source with the outcome.', type: SourceResponse, example: testedSource },
   })
   async test(@Asks() caller: Caller, @Id('sourceId', 'Source id') id: string): Promise<SourceResponse> {
-    return toSource(await this.bus.call('catalog.endpoints.test', { ...caller, role, id }, probeTimeout));
+    return toSource(await this.endpoints.test(role, caller, id));
   }
 
   @Post(':sourceId/discover')
@@ -158,17 +150,6 @@ export class SourcesController {
   })
   async discover(@Asks() caller: Caller, @Id('sourceId', 'Source id') id: string): Promise<DiscoverResponse> {
     await this.bus.call('catalog.endpoints.discover', { ...caller, id }, probeTimeout);
-    return { streams: (await this.#streams(caller.tenantId, id)).map(toStream) };
-  }
-
-  async #streams(tenantId: string, id: string): Promise<Stream[]> {
-    const all: Stream[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.bus.call('catalog.streams.list', { tenantId, id, ...(after !== undefined && { after }) });
-      all.push(...page.items);
-      after = page.next ?? undefined;
-    } while (after !== undefined);
-    return all;
+    return { streams: (await streamsOf(this.bus, caller.tenantId, id)).map(toStream) };
   }
 }

@@ -1,16 +1,15 @@
 /** Between the one model and the Ingestion Service API's words for sources. */
-import type { EndpointView, Stream, SyncMode } from '@sluice/messages';
+import { suggestCursor, type EndpointView, type Stream, type SyncMode } from '@sluice/messages';
 import { instant, instantOrNull } from '../http/time.js';
+import { endpointWords } from '../lookup/endpoint-fields.js';
 import type { ColumnResponse, SourceResponse, StreamResponse, SyncModeWord } from './sources-dto.js';
-
-const statusWords = { untested: 'INACTIVE', ok: 'ACTIVE', failed: 'ERROR' } as const;
 
 export const toSource = (view: EndpointView): SourceResponse => ({
   id: view.id,
   name: view.name,
   description: view.description,
   connectorType: view.connectorType,
-  status: statusWords[view.status],
+  status: endpointWords[view.status],
   lastTestedAt: instantOrNull(view.lastTestedAt),
   createdAt: instant(view.createdAt),
 });
@@ -42,10 +41,13 @@ const modeWords: readonly (readonly [Stream['modes'][number], SyncModeWord])[] =
   ['changes', 'CDC'],
 ];
 
-export const toStream = ({ id, columns, modes }: Stream): StreamResponse => ({
+export const toStream = ({ id, columns, modes, key, cursors }: Stream): StreamResponse => ({
   name: id,
   columns: columns.map(({ name, type, nullable }) => ({ name, type: typeWords[type], nullable, sampleValues: [] })),
   supportedSyncModes: modeWords.filter(([mode]) => modes.includes(mode)).map(([, word]) => word),
+  key: [...key],
+  cursorCandidates: [...cursors],
+  suggestedCursor: suggestCursor({ columns, cursors, key }) ?? null,
 });
 
 export const modeOf: Readonly<Record<SyncModeWord, SyncMode>> = {

@@ -298,7 +298,7 @@ describe('sources', () => {
     ).toBe(200);
   });
 
-  test("S1-07 discovery answers all pages of streams, exactly as in the specification's example", async () => {
+  test("S1-07 discovery answers all pages of streams, as in the specification's example, with key and cursors", async () => {
     const id = await create();
     const customers: Stream = {
       ...orders,
@@ -323,6 +323,9 @@ describe('sources', () => {
             name: 'public.customers',
             columns: [plain('customer_id', 'INTEGER'), plain('name', 'STRING'), plain('email', 'STRING', true)],
             supportedSyncModes,
+            key: ['order_id'],
+            cursorCandidates: ['order_date'],
+            suggestedCursor: null,
           },
           {
             name: 'public.orders',
@@ -334,6 +337,9 @@ describe('sources', () => {
               plain('status', 'STRING', true),
             ],
             supportedSyncModes,
+            key: ['order_id'],
+            cursorCandidates: ['order_date'],
+            suggestedCursor: 'order_date',
           },
         ],
       },

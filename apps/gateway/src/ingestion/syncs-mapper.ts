@@ -1,6 +1,7 @@
 /** Between the one model and the Ingestion Service API's words for syncs. */
 import type { Page, RunError, RunStatus, RunView } from '@sluice/messages';
 import { instant, instantOrNull } from '../http/time.js';
+import { forClients } from './words.js';
 import type { SyncPage, SyncResponse, SyncStatus } from './syncs-dto.js';
 
 const statusWords: Readonly<Record<RunStatus, SyncStatus>> = {
@@ -35,7 +36,7 @@ export function toSync(run: RunView): SyncResponse {
 
 function sentence({ stream, message, fix }: RunError): string {
   const where = stream === undefined ? '' : `${stream}: `;
-  return `${where}${message}${fix === undefined ? '' : `; to fix it: ${fix}`}`;
+  return forClients(`${where}${message}${fix === undefined ? '' : `; to fix it: ${fix}`}`);
 }
 
 export const toPage = ({ items, total }: Page<RunView>, number: number, size: number): SyncPage => ({

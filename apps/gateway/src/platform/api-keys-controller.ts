@@ -7,7 +7,7 @@ import { Checked, Text, TextList } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
 import { instant, instantOrNull } from '../http/time.js';
-import { apiKey } from './examples.js';
+import { apiKey, bodies } from './examples.js';
 
 const path = '/api/v1/api-keys';
 const permissions: readonly Permission[] = ['data:ingestion:read', 'data:ingestion:manage', 'admin'];
@@ -35,6 +35,7 @@ export class CreateApiKeyRequest {
     description: 'When it ends; null for never.',
     format: 'date-time',
     nullable: true,
+    example: bodies.createApiKey.expiresAt,
     check: wrongExpiry,
   })
   expiresAt?: string | null;
@@ -87,7 +88,7 @@ export class ApiKeysController {
     description:
       'Needs the permission admin. The key acts for this tenant only; it is stored as a hash and shown once.',
     path,
-    body: true,
+    body: { type: CreateApiKeyRequest, example: bodies.createApiKey },
     errors: { 400: 'Key name is required', 403: 'The permission admin is required' },
     answer: {
       status: 201,

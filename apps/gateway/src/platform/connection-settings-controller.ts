@@ -6,6 +6,7 @@ import { Bus } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
 import { instant, instantOrNull } from '../http/time.js';
+import { cursorsOf } from '../lookup/streams.js';
 import { settings } from './examples.js';
 
 export class StreamSettingsResponse {
@@ -20,6 +21,17 @@ export class StreamSettingsResponse {
   @ApiPropertyOptional({ type: [String] })
   columns?: readonly string[];
 }
+export class CursorResponse {
+  @ApiProperty({ example: 'public.orders' })
+  name!: string;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'null: it is not clear which; name one.',
+    example: 'order_date',
+  })
+  cursor!: string | null;
+}
 export class ConnectionSettingsResponse {
   @ApiProperty({ format: 'uuid' })
   connectionId!: string;
@@ -27,6 +39,13 @@ export class ConnectionSettingsResponse {
   destinationId!: string | null;
   @ApiProperty({ type: [StreamSettingsResponse], nullable: true, description: 'null: every stream of the source.' })
   streams!: StreamSettingsResponse[] | null;
+  @ApiProperty({
+    type: [CursorResponse],
+    nullable: true,
+    description:
+      'INCREMENTAL: the cursor that the next sync takes for each stream, named or chosen. null for other modes.',
+  })
+  cursors!: CursorResponse[] | null;
   @ApiProperty({ type: 'object', additionalProperties: true })
   options!: PipelineOptions;
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
@@ -35,10 +54,11 @@ export class ConnectionSettingsResponse {
   updatedAt!: string;
 }
 
-const toSettings = (view: PipelineView): ConnectionSettingsResponse => ({
+const toSettings = (view: PipelineView, cursors: CursorResponse[] | null): ConnectionSettingsResponse => ({
   connectionId: view.id,
   destinationId: view.destinationId,
   streams: view.bindings?.map(({ stream, ...rest }) => ({ name: stream, ...rest })) ?? null,
+  cursors,
   options: view.options,
   nextRunAt: instantOrNull(view.nextRunAt),
   updatedAt: instant(view.updatedAt),
@@ -62,6 +82,7 @@ export class ConnectionSettingsController {
     @Asks() { tenantId }: Caller,
     @Id('connectionId', 'Connection id') id: string,
   ): Promise<ConnectionSettingsResponse> {
-    return toSettings(await this.bus.call('catalog.pipelines.get', { tenantId, id }));
+    const view = await this.bus.call('catalog.pipelines.get', { tenantId, id });
+    return toSettings(view, view.mode === 'incremental' ? await cursorsOf(this.bus, view) : null);
   }
 }

@@ -1,12 +1,8 @@
 import { Body, Controller, Delete, Get, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { JsonObject } from '@sluice/messages';
 import { Asks, type Caller } from '../auth/gatekeeper.js';
-import { Bus, probeTimeout } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
-import { requireInstalled } from '../lookup/connectors.js';
-import { endpointChange } from '../lookup/endpoint-change.js';
 import { Endpoints } from '../lookup/endpoints.js';
 import {
   CreateDestinationRequest,
@@ -14,7 +10,7 @@ import {
   UpdateDestinationRequest,
   toDestination,
 } from './destinations-dto.js';
-import { destination, finding } from './examples.js';
+import { bodies, destination, finding } from './examples.js';
 
 const path = '/api/v1/destinations';
 const one = `${path}/${destination.id}`;
@@ -25,10 +21,7 @@ const untested = { ...destination, status: 'INACTIVE', lastTestedAt: null };
 @ApiTags('Destinations')
 @Controller('api/v1/destinations')
 export class DestinationsController {
-  constructor(
-    private readonly bus: Bus,
-    private readonly endpoints: Endpoints,
-  ) {}
+  constructor(private readonly endpoints: Endpoints) {}
 
   @Post()
   @Operation({
@@ -36,17 +29,12 @@ export class DestinationsController {
     summary: 'Create a destination',
     description: 'Registers a system to write to. It is INACTIVE until it has been tested.',
     path,
-    body: true,
+    body: { type: CreateDestinationRequest, example: bodies.createDestination },
     errors: { 400: 'Destination name is required', 409: 'A destination named "warehouse" exists already' },
     answer: { status: 201, description: 'The new destination.', type: DestinationResponse, example: untested },
   })
   async create(@Asks() caller: Caller, @Body() body: CreateDestinationRequest): Promise<DestinationResponse> {
-    const { name, description = null, connectorType } = body;
-    await requireInstalled(this.bus, role, connectorType);
-    const config = body.connectionConfig as JsonObject;
-    return toDestination(
-      await this.bus.call('catalog.endpoints.create', { ...caller, role, name, description, connectorType, config }),
-    );
+    return toDestination(await this.endpoints.create(role, caller, body));
   }
 
   @Get()
@@ -64,7 +52,7 @@ export class DestinationsController {
     },
   })
   async list(@Asks() { tenantId }: Caller): Promise<DestinationResponse[]> {
-    return (await this.bus.call('catalog.endpoints.list', { tenantId, role })).map(toDestination);
+    return (await this.endpoints.list(role, tenantId)).map(toDestination);
   }
 
   @Get(':destinationId')
@@ -90,7 +78,7 @@ export class DestinationsController {
     description:
       'Changes what the body has and leaves the rest. After a change of connectionConfig it is INACTIVE and wants a new test.',
     path: one,
-    body: true,
+    body: { type: UpdateDestinationRequest, example: bodies.updateDestination },
     errors: { ...missing, 409: 'A destination named "warehouse" exists already' },
     answer: { status: 200, description: 'The destination as it is now.', type: DestinationResponse, example: untested },
   })
@@ -99,8 +87,7 @@ export class DestinationsController {
     @Id('destinationId', 'Destination id') id: string,
     @Body() body: UpdateDestinationRequest,
   ): Promise<DestinationResponse> {
-    const change = endpointChange(body);
-    return toDestination(await this.bus.call('catalog.endpoints.update', { ...caller, role, id, ...change }));
+    return toDestination(await this.endpoints.update(role, caller, id, body));
   }
 
   @Delete(':destinationId')
@@ -113,7 +100,7 @@ export class DestinationsController {
     answer: { status: 204, description: 'It is gone.' },
   })
   async remove(@Asks() caller: Caller, @Id('destinationId', 'Destination id') id: string): Promise<void> {
-    await this.bus.call('catalog.endpoints.delete', { ...caller, role, id });
+    await this.endpoints.remove(role, caller, id);
   }
 
   @Post(':destinationId/test')
@@ -132,6 +119,6 @@ export class DestinationsController {
     },
   })
   async test(@Asks() caller: Caller, @Id('destinationId', 'Destination id') id: string): Promise<DestinationResponse> {
-    return toDestination(await this.bus.call('catalog.endpoints.test', { ...caller, role, id }, probeTimeout));
+    return toDestination(await this.endpoints.test(role, caller, id));
   }
 }

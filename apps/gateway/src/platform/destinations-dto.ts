@@ -2,54 +2,35 @@ import { ApiProperty } from '@nestjs/swagger';
 import type { EndpointView } from '@sluice/messages';
 import { Settings, Text } from '../http/fields.js';
 import { instant } from '../http/time.js';
-import { destination } from './examples.js';
+import { endpointFields } from '../lookup/endpoint-fields.js';
+import { bodies, destination } from './examples.js';
 import { FindingsResponse, toFindings } from './findings.js';
 
-const name = { label: 'Destination name', description: 'Human-readable name.', example: destination.name };
-const description = {
-  label: 'Destination description',
-  description: 'What it is for.',
-  max: 2000,
-  multiline: true,
-  nullable: true,
-};
-const connectorType = {
-  label: 'Connector type',
-  description: 'An installed connector of GET /api/v1/connectors with role destination.',
-  example: destination.connectorType,
-};
-const config = {
-  label: 'Connection config',
-  description:
-    "The connector's own settings; GET /api/v1/connectors has their schema. Secrets in it are never read back.",
-  example: {
-    host: 'warehouse.example.com',
-    port: 5432,
-    database: 'analytics',
-    username: 'loader',
-    password: '********',
-  },
-};
+const fields = endpointFields(
+  'destination',
+  'An installed connector of GET /api/v1/connectors with role destination.',
+  { ...destination, connectionConfig: bodies.createDestination.connectionConfig },
+);
 
 export class CreateDestinationRequest {
-  @Text({ ...name, required: true })
+  @Text({ ...fields.name, required: true })
   name!: string;
-  @Text(description)
+  @Text(fields.description)
   description?: string | null;
-  @Text({ ...connectorType, required: true })
+  @Text({ ...fields.connectorType, required: true })
   connectorType!: string;
-  @Settings({ ...config, required: true })
+  @Settings({ ...fields.config, required: true })
   connectionConfig!: Record<string, unknown>;
 }
 /** What is absent stays as it is. */
 export class UpdateDestinationRequest {
-  @Text({ ...name, filled: true })
+  @Text({ ...fields.name, filled: true })
   name?: string | null;
-  @Text(description)
+  @Text(fields.description)
   description?: string | null;
-  @Text({ ...connectorType, description: 'Only to repeat it: the type of a destination does not change.' })
+  @Text(fields.sameConnectorType)
   connectorType?: string | null;
-  @Settings(config)
+  @Settings(fields.config)
   connectionConfig?: Record<string, unknown> | null;
 }
 

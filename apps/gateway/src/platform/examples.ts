@@ -49,10 +49,24 @@ export const apiKey = {
   expiresAt: null,
   revokedAt: null,
 };
+const connectionConfig = {
+  host: 'warehouse.example.com',
+  port: 5432,
+  database: 'analytics',
+  username: 'loader',
+  password: 'the-password-of-loader',
+};
+/** Bodies that can be sent as they are. */
+export const bodies = {
+  createDestination: { name: destination.name, connectorType: destination.connectorType, connectionConfig },
+  updateDestination: { name: 'warehouse-eu', connectionConfig: { ...connectionConfig, host: 'eu.example.com' } },
+  createApiKey: { name: apiKey.name, permissions: apiKey.permissions, expiresAt: '2099-12-31T23:59:59Z' },
+};
 export const settings = {
   connectionId: 'c3d4e5f6-7890-abcd-ef12-34567890abcd',
   destinationId: destination.id,
   streams: [{ name: 'public.orders', cursor: 'order_date', key: ['order_id'], targetTable: 'sales.orders' }],
+  cursors: [{ name: 'public.orders', cursor: 'order_date' }],
   options: { parallelism: 4 },
   nextRunAt: '2024-03-16T00:00:00Z',
   updatedAt: '2024-03-15T10:10:00Z',

@@ -2,6 +2,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { EndpointView } from '@sluice/messages';
 import { instantOrNull } from '../http/time.js';
+import { forClients, withoutPlaces } from '../ingestion/words.js';
+import { endpointStatuses, endpointWords } from '../lookup/endpoint-fields.js';
 import { finding } from './examples.js';
 
 export class FindingResponse {
@@ -14,24 +16,22 @@ export class FindingResponse {
   @ApiPropertyOptional({ description: 'What to do; a statement to run where there is one.', example: finding.fix })
   fix?: string;
 }
-export const statuses = ['INACTIVE', 'ACTIVE', 'ERROR'] as const;
 export class FindingsResponse {
-  @ApiProperty({ enum: statuses })
-  status!: (typeof statuses)[number];
+  @ApiProperty({ enum: endpointStatuses })
+  status!: (typeof endpointStatuses)[number];
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   lastTestedAt!: string | null;
   @ApiProperty({ type: [FindingResponse], description: 'The worst first; empty when all is well.' })
   findings!: FindingResponse[];
 }
 
-const words = { untested: 'INACTIVE', ok: 'ACTIVE', failed: 'ERROR' } as const;
 export const toFindings = (view: EndpointView): FindingsResponse => ({
-  status: words[view.status],
+  status: endpointWords[view.status],
   lastTestedAt: instantOrNull(view.lastTestedAt),
   findings: view.findings.map(({ code, severity, message, fix }) => ({
     code,
     severity,
-    message,
-    ...(fix !== undefined && { fix }),
+    message: forClients(message),
+    ...(fix !== undefined && { fix: withoutPlaces(fix) }),
   })),
 });

@@ -1,6 +1,7 @@
 /** The platform's own resources, next to the dialects and in the same style. */
 import { Module } from '@nestjs/common';
 import { ApiKeysController } from './api-keys-controller.js';
+import { ConnectionResetController } from './connection-reset-controller.js';
 import { ConnectionSettingsController } from './connection-settings-controller.js';
 import { ConnectorsController } from './connectors-controller.js';
 import { DestinationsController } from './destinations-controller.js';
@@ -15,6 +16,7 @@ import { SyncStreamsController } from './sync-streams-controller.js';
     ApiKeysController,
     SourceFindingsController,
     ConnectionSettingsController,
+    ConnectionResetController,
     SyncStreamsController,
     SyncEventsController,
   ],

@@ -1,4 +1,5 @@
 /** The words and shapes in which the platform's own resources speak of runs. */
+import { forClients } from '../ingestion/words.js';
 import type { Counts, RunError, RunStatus, RunStreamView } from '@sluice/messages';
 
 export const runWords: Readonly<Record<RunStatus, string>> = {
@@ -25,14 +26,21 @@ export interface StreamWords extends Counts {
   readonly status: (typeof streamStatuses)[number];
   readonly estimatedRows: number | null;
   readonly errorMessage?: string;
+  readonly errorEnd?: EndWord;
 }
 export const toStreamWords = (view: RunStreamView): StreamWords => ({
   name: view.stream,
   status: streamWords[view.status],
   ...countsOf(view),
   estimatedRows: view.estimatedRows,
-  ...(view.error && { errorMessage: errorText(view.error) }),
+  ...(view.error && { errorMessage: errorText(view.error), ...errorEndOf(view.error) }),
 });
 
 export const errorText = ({ message, fix }: RunError): string =>
-  fix === undefined ? message : `${message}; to fix it: ${fix}`;
+  forClients(fix === undefined ? message : `${message}; to fix it: ${fix}`);
+
+/** Which end failed, where one did. */
+export const endWords = ['SOURCE', 'DESTINATION'] as const;
+type EndWord = (typeof endWords)[number];
+export const errorEndOf = ({ end }: RunError): { errorEnd?: EndWord } =>
+  end === undefined ? {} : { errorEnd: end === 'source' ? 'SOURCE' : 'DESTINATION' };

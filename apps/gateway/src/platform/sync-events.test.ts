@@ -94,6 +94,18 @@ describe('the events of a sync', () => {
     ]).toEqual([200, 'text/event-stream', 'no-store']);
     await until(() => stream.messages.length === 1);
     await say(run, { kind: 'log', level: 'info', message: 'two lines\nof text', fields: { table: 'a' } });
+    await say(run, {
+      kind: 'log',
+      level: 'debug',
+      message: 'where it failed',
+      fields: { stack: 'at x (/opt/x.js:1:1)' },
+    });
+    await say(run, {
+      kind: 'log',
+      level: 'error',
+      message: "cannot be read in mode cursor: no file '/opt/sluice/a.js'",
+      fields: { end: 'source', stderr: 'at x (/opt/x.js:1:1)', code: 'bug' },
+    });
     await say(run, { kind: 'checkpoint', lane: 'l1', checkpoint: { v: 1, secretValue: 'canary-row' }, complete: true });
     const last = await done(run);
     await stream.ended;
@@ -113,6 +125,16 @@ describe('the events of a sync', () => {
         id: expect.any(String),
         event: 'log',
         data: { level: 'info', message: 'two lines\nof text', fields: { table: 'a' }, at },
+      },
+      {
+        id: expect.any(String),
+        event: 'log',
+        data: {
+          level: 'error',
+          message: "cannot be read in mode INCREMENTAL: no file 'a.js'",
+          fields: { end: 'source', code: 'bug' },
+          at,
+        },
       },
       { id: expect.any(String), event: 'checkpoint', data: { lane: 'l1', complete: true, at } },
       { id: String(last), event: 'finished', data: { status: 'SUCCEEDED', ...counts, at } },

@@ -1,8 +1,9 @@
 /** What happens in a sync, attempt after attempt, as the messages of an event stream. */
-import type { FinishedEvent, RunEvent, RunView } from '@sluice/messages';
+import type { FinishedEvent, LogEvent, RunEvent, RunView } from '@sluice/messages';
 import type { Bus, EventLog } from '../bus.js';
 import { instant } from '../http/time.js';
-import { countsOf, errorText, runWords, toStreamWords } from './run-words.js';
+import { forClients, withoutPlaces } from '../ingestion/words.js';
+import { countsOf, errorEndOf, errorText, runWords, toStreamWords } from './run-words.js';
 
 export interface FeedMessage {
   readonly type: 'progress' | 'log' | 'checkpoint' | 'finished';
@@ -113,8 +114,7 @@ function toMessage(event: Exclude<RunEvent, FinishedEvent>): Omit<FeedMessage, '
     };
   }
   if (event.kind === 'log') {
-    const { level, message, fields } = event;
-    return { type: 'log', data: { level, message, ...(fields && { fields }), at } };
+    return event.level === 'debug' ? undefined : { type: 'log', data: { ...toLogLine(event), at } };
   }
   // What a checkpoint holds is the source's own business, and may be a value of a row.
   if (event.kind === 'checkpoint')
@@ -122,10 +122,22 @@ function toMessage(event: Exclude<RunEvent, FinishedEvent>): Omit<FeedMessage, '
   return undefined;
 }
 
+/** Traces are for whoever mends a plugin, and stand in the runner's log. */
+const traces: ReadonlySet<string> = new Set(['stack', 'cause', 'stderr']);
+function toLogLine({ level, message, fields }: LogEvent): object {
+  const words = level === 'info' ? withoutPlaces : forClients; // statements are told as they were run
+  const shown = Object.entries(fields ?? {}).filter(([name]) => !traces.has(name));
+  const clean = shown.map(([name, value]) => [name, typeof value === 'string' ? words(value) : value] as const);
+  return { level, message: words(message), ...(shown.length > 0 && { fields: Object.fromEntries(clean) }) };
+}
+
 /** `root` shows the sums of all attempts, as GET /api/v1/syncs/{id} does. */
 function finished({ over, seq }: Ending, root: RunView): FeedMessage {
   const status = isOver(root) ? root.status : (over?.outcome.status ?? 'failed');
-  const why = root.error === null ? {} : { errorMessage: errorText(root.error), errorCode: root.error.code };
+  const why =
+    root.error === null
+      ? {}
+      : { errorMessage: errorText(root.error), errorCode: root.error.code, ...errorEndOf(root.error) };
   const at = root.finishedAt ?? over?.at ?? new Date().toISOString();
   return {
     type: 'finished',

@@ -5,7 +5,7 @@ import { Bus } from '../bus.js';
 import { Operation } from '../http/operation.js';
 import { Id } from '../http/params.js';
 import { stream } from './examples.js';
-import { streamStatuses, toStreamWords, type StreamWords } from './run-words.js';
+import { endWords, streamStatuses, toStreamWords, type StreamWords } from './run-words.js';
 
 const count = { type: Number, format: 'int64' };
 export class SyncStreamResponse {
@@ -25,6 +25,8 @@ export class SyncStreamResponse {
   estimatedRows!: number | null;
   @ApiPropertyOptional({ description: 'Why it failed.' })
   errorMessage?: string;
+  @ApiPropertyOptional({ enum: endWords, description: 'Which end failed, where one did.' })
+  errorEnd?: (typeof endWords)[number];
 }
 
 @ApiTags('Syncs')

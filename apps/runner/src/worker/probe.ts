@@ -1,7 +1,7 @@
-/** The two questions a worker answers outside of runs. */
+/** What a worker is asked outside of runs. */
 import { isSluiceError, type Context, type Finding, type Stream } from '@sluice/connector-sdk';
-import { readyEither, readySource, type Host } from './open-plugin.js';
-import type { OpenOrder, Role } from './protocol.js';
+import { readyDestination, readyEither, readySource, type Host } from './open-plugin.js';
+import type { OpenOrder, Orders, Role } from './protocol.js';
 
 export interface Probing {
   readonly host: Host;
@@ -23,6 +23,20 @@ export async function check(
     const { code, message, fix } = error;
     return [{ code, severity: 'error', message, ...(fix !== undefined && { fix }) }];
   }
+}
+
+/** Removes what a pipeline that is no more left behind. Repeatable. Answers what could not be removed. */
+export async function drop(
+  { host, signal, log }: Probing,
+  { role, opening, lanes }: Orders['drop'][0],
+): Promise<readonly Finding[]> {
+  if (role === 'source') {
+    await using session = await (await readySource(host, opening, log)).open(signal);
+    return (await session.drop?.()) ?? [];
+  }
+  await using session = await (await readyDestination(host, opening, log)).open(signal);
+  for (const id of lanes) await session.drop({ id });
+  return [];
 }
 
 /** Most bytes of streams in one message on the bus, whose limit is 1 MiB by default. */

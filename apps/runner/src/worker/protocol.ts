@@ -22,10 +22,14 @@ type JsonObject = { readonly [key: string]: Json };
 export type Role = 'source' | 'destination';
 /** With secrets: this channel is the only way they reach a worker. (Invariant 12) */
 export interface OpenOrder {
+  /** As the user named the endpoint. */
+  readonly name: string;
   readonly type: string;
   readonly config: JsonObject;
   readonly secrets: JsonObject;
 }
+/** An error on its way out, with the end that threw it. */
+export type Report = ErrorReport & { readonly end?: Role };
 export interface RunOrder {
   readonly pipelineId: string;
   readonly mode: 'full' | 'incremental' | 'changes';
@@ -40,14 +44,14 @@ export interface RunOrder {
 }
 export interface PlanAnswer {
   readonly lanes: readonly LanePlan[];
-  readonly refused: readonly { readonly stream: string; readonly error: ErrorReport }[];
+  readonly refused: readonly { readonly stream: string; readonly error: Report }[];
 }
 export type LaneAnswer = { readonly counts: LaneCounts } & (
   | { readonly status: 'done' | 'already-done' | 'stopped' | 'fenced' }
   | { readonly status: 'split'; readonly parts: readonly LanePart[]; readonly startedOver: boolean }
   /** Of a part or a publication: its whole stream is to be started over. */
   | { readonly status: 'lost'; readonly lost: LostPosition }
-  | { readonly status: 'failed'; readonly scope: 'lane' | 'run'; readonly error: ErrorReport }
+  | { readonly status: 'failed'; readonly scope: 'lane' | 'run'; readonly error: Report }
 );
 export interface LaneTask {
   readonly plan: LanePlan;
@@ -65,6 +69,8 @@ export interface Orders {
   /** Imports plugins ahead of their use: these connector types, or with none of them those of the platform itself. */
   preload: [{ readonly types: readonly string[] }, null];
   check: [{ readonly role: Role; readonly opening: OpenOrder }, readonly Finding[]];
+  /** What could not be removed. */
+  drop: [{ readonly role: Role; readonly opening: OpenOrder; readonly lanes: readonly string[] }, readonly Finding[]];
   /** Streams come before the answer, in `streams` notes. */
   discover: [{ readonly opening: OpenOrder }, { readonly count: number }];
   /** The run that this worker now works for. */
@@ -98,4 +104,4 @@ export type Note =
 export type FromWorker =
   | Note
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failure'; readonly id: number; readonly error: ErrorReport };
+  | { readonly kind: 'failure'; readonly id: number; readonly error: Report };

@@ -1,8 +1,9 @@
 /** The worker's side of a run: both ends, the plan, one lane after the other. */
 import { ConfigError, codes, type Json, type Stream, type WriteMode } from '@sluice/connector-sdk';
-import { Ends, LaneMeter, driveLane, planRun, reportError, type ErrorReport, type Log } from '@sluice/engine';
+import { Ends, LaneMeter, driveLane, planRun, reportError, type Log } from '@sluice/engine';
+import { reportWithEnd } from './ends.js';
 import { readyDestination, readySource, type Host } from './open-plugin.js';
-import type { LaneAnswer, LaneTask, Note, PlanAnswer, RunOrder, Stage } from './protocol.js';
+import type { LaneAnswer, LaneTask, Note, PlanAnswer, Report, RunOrder, Stage } from './protocol.js';
 
 type Tell = (note: Note) => void;
 interface ReadyRun {
@@ -30,9 +31,9 @@ export class RunSide implements AsyncDisposable {
     this.#stage('opened');
     const { pipelineId, mode, bindings } = this.order;
     if (mode === 'changes')
-      throw new ConfigError('change capture is not offered yet', {
+      throw new ConfigError("mode 'changes' is not offered yet", {
         code: codes.unsupported,
-        fix: 'choose full or incremental',
+        fix: "choose mode 'full' or mode 'incremental'",
       });
     const streams = await this.#streams((only) => source.discover(only));
     const { lanes, refused } = planRun({ pipelineId, mode, streams, bindings, writeModes });
@@ -101,14 +102,14 @@ export class RunSide implements AsyncDisposable {
       });
       if (outcome.status !== 'failed') return outcome;
       this.#trace(outcome.error, stream);
-      return { ...outcome, error: this.#withReset(reportError(outcome.error, stream)) };
+      return { ...outcome, error: this.#withReset(reportWithEnd(outcome.error, stream)) };
     } finally {
       clearInterval(timer);
     }
   }
 
   /** Invariant 7: rows that others see are read anew by a person's decision only, and this is how to take it. */
-  #withReset(error: ErrorReport): ErrorReport {
+  #withReset(error: Report): Report {
     const { mode, pipelineId } = this.order;
     if (error.class !== 'lost-position' || mode === 'full') return error;
     const reset = `reset the connection, POST /api/v1/connections/${pipelineId}/reset, and the next run reads everything again`;

@@ -71,7 +71,11 @@ const source = {
     log('info', `opened with ${config.password}`);
     const streams = Object.entries(config.tables).map(([name, count]) => streamOf(name, count));
     return {
-      check: async () => config.findings ?? [],
+      check: async () => {
+        if (config.behave === 'bug') throw new TypeError(`cannot read ${config.password}`);
+        return config.findings ?? [];
+      },
+      ...(config.slots && { drop: async () => config.slots }),
       discover: async (only) => streams.filter(({ id }) => only === undefined || only.includes(id)),
       async *read([{ stream, mode }], after) {
         const count = config.tables[stream.path[1]];
@@ -104,8 +108,9 @@ const destination = {
     const read = (name) => (existsSync(file(name)) ? JSON.parse(readFileSync(file(name), 'utf8')) : undefined);
     /** In place by a rename, so that a kill leaves the old state or the new. */
     const put = (name, value) => {
-      writeFileSync(file(`${name}.new`), JSON.stringify(value));
-      renameSync(file(`${name}.new`), file(name));
+      const fresh = file(`${name}.${process.pid}.new`); // two workers may believe in one lane
+      writeFileSync(fresh, JSON.stringify(value));
+      renameSync(fresh, file(name));
     };
     let lane;
     let target;
