@@ -11,6 +11,8 @@ export const codes = {
   pluginRefused: 'plugin-refused',
   /** The host name does not resolve, or nothing listens at the port. */
   unreachable: 'unreachable',
+  /** Something else than the expected system answers at the address; the message says what. */
+  notThisServer: 'not-this-server',
   /** The system refused the user name, password or key. */
   authentication: 'authentication',
   /** The user is known, but lacks a right. `fix` names the grant. */

@@ -35,7 +35,7 @@ async function checkTls(link: Link, config: ConnectionConfig): Promise<readonly 
     : 'The connection is not encrypted: the data can be read on the way.';
   return [
     {
-      code: encrypted ? 'tls-unverified' : 'tls-off',
+      code: encrypted ? 'tls-unverified' : 'no-tls',
       severity: 'warning',
       message,
       fix: 'Set ssl_mode to verify-full.',

@@ -16,7 +16,7 @@ export async function check(state: SourceState): Promise<readonly Finding[]> {
   if (database !== undefined && !(await hasDatabase(link, database))) {
     return [...common, missing(database, await currentUser(link))];
   }
-  return [...common, ...(await checkTables(state)), ...(await checkWrites(link)), resumes];
+  return [...common, ...(await checkTables(state)), ...(await checkWrites(link))];
 }
 
 const missing = (database: string, user: string): Finding => ({
@@ -25,13 +25,6 @@ const missing = (database: string, user: string): Finding => ({
   message: `There is no database ${JSON.stringify(database)}, or the user may not see it.`,
   fix: `GRANT SELECT ON ${quoteName(database)}.* TO ${user}`,
 });
-
-const resumes: Finding = {
-  code: 'resumed-load-moment',
-  severity: 'warning',
-  message:
-    'A full load reads one moment. One that is interrupted and resumed reads the rest at a later moment, since a snapshot ends with its connection.',
-};
 
 /** Tries each table; a table that may be listed may not always be read. */
 async function checkTables({ link, discover }: SourceState): Promise<readonly Finding[]> {

@@ -72,6 +72,10 @@ async function* readFull(lane: Lane, request: StreamRequest): AsyncGenerator<Bat
   const { id } = request.stream;
   const table = yield* freshShape(lane, request);
   const progress = lane.full.get(id);
+  if (progress !== undefined)
+    lane.state.context.log('warn', 'A full load goes on after a break: its rows are not all of one moment.', {
+      stream: id,
+    });
   const windows = windowsOf(lane.state.link, {
     table: quotePath(request.stream.path),
     key: windowKey(table.whole),

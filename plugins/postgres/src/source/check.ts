@@ -104,8 +104,5 @@ function placeFindings({ replica, secured, role }: Facts, encrypted: boolean): F
     const message = 'The connection is not encrypted.';
     findings.push({ code: 'no-tls', severity: 'warning', message, fix: "Set the TLS mode to 'verify-full'." });
   }
-  const message =
-    'A full load that goes on after a break reads the rest as of then: its rows are not all of one moment.';
-  findings.push({ code: 'resumed-moment', severity: 'warning', message });
   return findings;
 }
