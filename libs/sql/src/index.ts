@@ -1,3 +1,17 @@
+export {
+  type ConnectAttempt,
+  type ConnectWords,
+  ConnectTimeout,
+  type Expected,
+  NoTls,
+  OtherServer,
+  connectErrorOf,
+  networkProblem,
+  otherServer,
+  serverText,
+  tlsProblem,
+  tlsWords,
+} from './connect-words.js';
 export { identifierQuoter, type IdentifierRules, type Quote } from './identifier.js';
 export { guardData } from './guard-data.js';
 export { ownPrefix, shadowName, shadowPrefix } from './shadow-name.js';

@@ -1,7 +1,10 @@
 import type { Readable } from 'node:stream';
-import { ConfigError, TransientError, codes } from '@sluice/connector-sdk';
+import { ConfigError, TransientError } from '@sluice/connector-sdk';
+import { ConnectTimeout, OtherServer } from '@sluice/sql';
 import mysql from 'mysql2';
 import type { ConnectionConfig } from './config.js';
+import { KeyRefused, connectError } from './connect-error.js';
+import { type Far, askSpeaker, watchGreeting } from './greeting.js';
 import { type Server, atLeast, parseServer } from './server.js';
 
 export type Cells = readonly (string | null)[];
@@ -78,86 +81,100 @@ export interface OpenOptions {
   readonly withoutDatabase?: boolean;
 }
 
-/** Connects and sets the session up: utf8mb4, UTC, a known sql_mode and patience with slow peers. */
+/**
+ * Connects and sets the session up, within `connect_timeout`: utf8mb4, UTC, a known sql_mode and patience with slow peers. Throws ConfigError
+ * for what the user must change, TransientError for what may pass.
+ */
 export async function openLink(config: ConnectionConfig, options: OpenOptions = {}): Promise<Link> {
-  const connection = await connect(config, options);
+  if (config.host.includes('/')) {
+    throw new ConfigError('The host is a path; only TCP connections are made.', {
+      path: ['host'],
+      fix: 'Give a host name or an address.',
+    });
+  }
+  const deadline = Date.now() + config.connect_timeout * 1000;
+  const tries = config.ssl_mode === 'disable' ? [false] : config.ssl_mode === 'prefer' ? [true, false] : [true];
+  for (const [index, encrypted] of tries.entries()) {
+    const far = { connected: false, spoke: false };
+    try {
+      return await attempt(config, options, encrypted, deadline, far);
+    } catch (error) {
+      const noTls = (error as { code?: unknown }).code === 'HANDSHAKE_NO_SSL_SUPPORT';
+      if (noTls && index < tries.length - 1) continue;
+      throw connectError(await silentSpeaker(error, config, far), { config, ...far });
+    }
+  }
+  throw new Error('there is always an attempt');
+}
+
+/** Who waits to be spoken to is no MySQL, which speaks first: then its answer tells who it is. */
+async function silentSpeaker(error: unknown, config: ConnectionConfig, { connected, spoke }: Far): Promise<unknown> {
+  if (!(error instanceof ConnectTimeout) || !connected || spoke) return error;
+  const speaker = await askSpeaker(config.host, config.port);
+  return speaker === undefined ? error : new OtherServer(speaker);
+}
+
+async function attempt(
+  config: ConnectionConfig,
+  options: OpenOptions,
+  encrypted: boolean,
+  deadline: number,
+  far: Far,
+): Promise<Link> {
+  const connection = mysql.createConnection(connectOptions(config, options, encrypted));
+  const watched = watchGreeting(connection, far, deadline);
   try {
-    const [row] = (await ask(connection, { sql: 'SELECT VERSION()' })) as readonly Cells[];
-    const server = parseServer(row?.[0] ?? '', options.variant);
-    for (const sql of sessionSettings(server)) await ask(connection, { sql });
-    return new Link(connection, server);
+    await Promise.race([login(connection), watched.failure]);
+    return await Promise.race([setUp(connection, options), watched.failure]);
   } catch (error) {
     connection.destroy();
     throw error;
+  } finally {
+    watched.stop();
   }
 }
 
-async function connect(config: ConnectionConfig, options: OpenOptions): Promise<mysql.Connection> {
-  if (config.host.includes('/')) {
-    throw new ConfigError('The host is a path; only TCP connections are made.', { path: ['host'] });
-  }
-  const encrypted = config.ssl_mode !== 'disable';
-  try {
-    return await attempt(config, options, encrypted);
-  } catch (error) {
-    const refused = (error as { code?: unknown }).code === 'HANDSHAKE_NO_SSL_SUPPORT';
-    if (refused && config.ssl_mode === 'prefer') return attempt(config, options, false);
-    if (refused) {
-      throw new ConfigError('The server offers no TLS.', {
-        code: codes.tls,
-        path: ['ssl_mode'],
-        cause: error,
-        fix: 'Set up TLS on the server, or choose ssl_mode disable or prefer.',
-      });
-    }
-    throw error;
-  }
+async function setUp(connection: mysql.Connection, { variant }: OpenOptions): Promise<Link> {
+  const [row] = (await ask(connection, { sql: 'SELECT VERSION()' })) as readonly Cells[];
+  const server = parseServer(row?.[0] ?? '', variant);
+  for (const sql of sessionSettings(server)) await ask(connection, { sql });
+  return new Link(connection, server);
 }
 
-/** Without TLS nobody vouches for the key, and whoever sent it reads the password. */
 const refuseKey = {
   onServerPublicKey: (): never => {
     throw new KeyRefused();
   },
 };
-class KeyRefused extends Error {}
-const keyRefused = (cause: KeyRefused): ConfigError =>
-  new ConfigError('The server wants the password under a key of its own, and the connection has no TLS.', {
-    code: codes.tls,
-    path: ['ssl_mode'],
-    cause,
-    fix: 'Set up TLS on the server, and choose ssl_mode verify-full or require.',
-  });
 const authPlugins = {
   caching_sha2_password: mysql.authPlugins.caching_sha2_password(refuseKey),
   sha256_password: mysql.authPlugins.sha256_password(refuseKey),
 };
 
-function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: boolean): Promise<mysql.Connection> {
-  const connection = mysql.createConnection({
-    host: config.host,
-    port: config.port,
-    user: config.username,
-    password: config.password,
-    connectTimeout: config.connect_timeout * 1000,
-    charset: 'utf8mb4',
-    multipleStatements: false,
-    disableEval: true,
-    ...(config.database === undefined || options.withoutDatabase === true ? {} : { database: config.database }),
-    ...(options.localFiles === true ? {} : { flags: ['-LOCAL_FILES'] }),
-    ...(encrypted ? { ssl: tls(config) } : { authPlugins }),
-  });
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(error instanceof KeyRefused ? keyRefused(error) : error);
+const connectOptions = (
+  config: ConnectionConfig,
+  options: OpenOptions,
+  encrypted: boolean,
+): mysql.ConnectionOptions => ({
+  host: config.host,
+  port: config.port,
+  user: config.username,
+  password: config.password,
+  connectTimeout: 0, // see `deadline`, which holds for the session's first statements too
+  charset: 'utf8mb4',
+  multipleStatements: false,
+  disableEval: true,
+  ...(config.database === undefined || options.withoutDatabase === true ? {} : { database: config.database }),
+  ...(options.localFiles === true ? {} : { flags: ['-LOCAL_FILES'] }),
+  ...(encrypted ? { ssl: tls(config) } : { authPlugins }),
+});
+
+const login = (connection: mysql.Connection): Promise<void> =>
+  new Promise((resolve, reject) => {
     // Not once: a second error that nobody listens for would end the process.
-    connection.on('error', fail);
-    connection.connect((error) => {
-      if (error === null) return resolve(connection);
-      connection.destroy();
-      fail(error);
-    });
+    connection.on('error', reject);
+    connection.connect((error) => (error === null ? resolve() : reject(error)));
   });
-}
 
 const tls = (config: ConnectionConfig): mysql.SslOptions => ({
   minVersion: 'TLSv1.2',

@@ -1,7 +1,8 @@
 import { isSluiceError } from '@sluice/connector-sdk';
+import { ConnectTimeout, NoTls } from '@sluice/sql';
 import { DatabaseError } from 'pg';
 import { type SourceConfig, sourceConfig } from './config.js';
-import { ClearTextRefused, ConnectTimeout, NoTls, connectError } from './connect-error.js';
+import { ClearTextRefused, connectError } from './connect-error.js';
 
 const config = sourceConfig.parse({ host: 'db.example.com', database: 'sales', username: 'reader', password: 'p' });
 
@@ -129,7 +130,7 @@ test.each<[string, Error, object, Partial<SourceConfig>, [string, string, string
     new NoTls(),
     after,
     {},
-    ['config', 'tls', ['ssl_mode'], 'Set up TLS on the server (ssl = on), or set ssl_mode to prefer or disable.'],
+    ['config', 'tls', ['ssl_mode'], 'Set up TLS on the server, or set ssl_mode to prefer or disable.'],
   ],
   [
     'password in clear',

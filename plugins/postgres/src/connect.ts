@@ -1,8 +1,9 @@
 /** One connection: TLS as configured, no password in clear, settings that fix the text of every value. */
+import { ConnectTimeout, NoTls } from '@sluice/sql';
 import type { ConnectionOptions } from 'node:tls';
 import { Client, type ClientConfig } from 'pg';
 import type { ConnectionConfig } from './config.js';
-import { type Attempt, ClearTextRefused, ConnectTimeout, NoTls, connectError } from './connect-error.js';
+import { type Attempt, ClearTextRefused, connectError } from './connect-error.js';
 import { sqlState } from './errors.js';
 import { watchGreeting } from './greeting.js';
 

@@ -1,7 +1,7 @@
 /** What a server says before it is trusted to be PostgreSQL: looked at before pg's parser, which would wait for gigabytes or throw. */
-import { guardData, speakerOf } from '@sluice/sql';
+import { NoTls, OtherServer, guardData, speakerOf } from '@sluice/sql';
 import type { Client } from 'pg';
-import { type Attempt, BrokenProtocol, NoTls, NotPostgres } from './connect-error.js';
+import { type Attempt, BrokenProtocol } from './connect-error.js';
 
 /** A login and the session's settings take a few kilobytes. */
 const greetingLimit = 1 << 20;
@@ -13,7 +13,7 @@ const first: Readonly<Record<string, readonly [number, number]>> = {
   v: [5, 30_000],
 };
 
-/** Watches until the answer is called; refusals end the socket with NotPostgres or NoTls. */
+/** Watches until the answer is called; refusals end the socket with OtherServer or NoTls. */
 export function watchGreeting(
   connection: Client['connection'],
   tls: boolean,
@@ -36,7 +36,7 @@ function tlsAnswer(chunk: Buffer): void {
   if (chunk.length === 1 && chunk[0] === 0x4e) throw new NoTls();
   // An error in place of an answer: a server that is out of processes; without TLS it may say more.
   if (chunk[0] === 0x45) throw new NoTls();
-  throw new NotPostgres(speakerOf(chunk));
+  throw new OtherServer(speakerOf(chunk));
 }
 
 function messages(spoke: () => void): (chunk: Buffer) => void {
@@ -46,7 +46,7 @@ function messages(spoke: () => void): (chunk: Buffer) => void {
   return (chunk) => {
     spoke();
     bytes += chunk.length;
-    if (bytes > greetingLimit) throw new NotPostgres('something that says more than a login takes');
+    if (bytes > greetingLimit) throw new OtherServer('something that says more than a login takes');
     held = Buffer.concat([held, chunk]);
     begun ||= begins(held);
     while (begun && held.length >= 5 && held.length > held.readUInt32BE(1)) {
@@ -60,10 +60,10 @@ function messages(spoke: () => void): (chunk: Buffer) => void {
 /** True when the first message has a head that PostgreSQL could send; false when there is too little of it to tell. */
 function begins(head: Buffer): boolean {
   const range = first[String.fromCharCode(head[0]!)];
-  if (range === undefined) throw new NotPostgres(speakerOf(head));
+  if (range === undefined) throw new OtherServer(speakerOf(head));
   if (head.length < 5) return false;
   const length = head.readUInt32BE(1);
-  if (length < range[0] || length > range[1]) throw new NotPostgres(speakerOf(head));
+  if (length < range[0] || length > range[1]) throw new OtherServer(speakerOf(head));
   return true;
 }
 
