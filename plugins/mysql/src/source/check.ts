@@ -16,7 +16,7 @@ export async function check(state: SourceState): Promise<readonly Finding[]> {
   if (database !== undefined && !(await hasDatabase(link, database))) {
     return [...common, missing(database, await currentUser(link))];
   }
-  return [...common, ...(await checkTables(state)), ...(await checkWrites(link))];
+  return [...common, ...(await checkTables(state)), ...(await checkWrites(link)), ...(await checkOpen(state))];
 }
 
 const missing = (database: string, user: string): Finding => ({
@@ -66,4 +66,17 @@ async function checkWrites(link: Link): Promise<readonly Finding[]> {
       fix: `CREATE USER 'reader'@'%'; GRANT SELECT ON *.* TO 'reader'@'%'`,
     },
   ];
+}
+
+/** Without the right a read by cursor goes by the lag alone. */
+async function checkOpen({ link, config }: SourceState): Promise<readonly Finding[]> {
+  if (config.cursor_wait_seconds === 0) return [];
+  const denied = await link.query('SELECT COUNT(*) FROM information_schema.INNODB_TRX').then(
+    () => false,
+    (error: unknown) => errorNumber(error) === 1227,
+  );
+  if (!denied) return [];
+  const message = `The user may not see open transactions: reads by cursor are safe from rows committed late by their lag only (${config.cursor_lag_seconds} s), for which they wait.`;
+  const fix = `GRANT PROCESS ON *.* TO ${await currentUser(link)}`;
+  return [{ code: 'open-transactions-hidden', severity: 'warning', message, fix }];
 }

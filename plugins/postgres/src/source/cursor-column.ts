@@ -1,12 +1,10 @@
 /** What a cursor column is to the statements that read along it. */
 import type { Stream, StreamRequest } from '@sluice/connector-sdk';
+import { zoneStep } from '@sluice/sql';
 import { literal, quote } from '../names.js';
 import { parseNative, renderNative } from '../types.js';
 import type { StoredStream } from './relation.js';
 import type { Source } from './session.js';
-
-/** Seconds: the zones of the world differ by multiples of it. */
-export const quarter = 900;
 
 export interface Cursor {
   readonly request: StreamRequest;
@@ -70,7 +68,7 @@ function settled(column: string, base: string, seconds: number): string | undefi
     case 'timestamp with time zone':
       return seconds > 0 ? `${column} <= now() - ${lag}` : undefined;
     case 'timestamp without time zone':
-      return seconds >= quarter ? `${column} <= now() AT TIME ZONE 'UTC' - ${lag}` : undefined; // else see restFor
+      return seconds >= zoneStep ? `${column} <= now() AT TIME ZONE 'UTC' - ${lag}` : undefined; // else see restFor
     default:
       return undefined;
   }

@@ -3,7 +3,6 @@ import type { Checkpoint, SourceSession, Stream } from '@sluice/connector-sdk';
 import { Client } from 'pg';
 import { type TestContext, type TestDatabase, discoverOne, testDatabase, withSource } from '../../test/server.js';
 import type { SourceConfig } from '../config.js';
-import { restFor } from './mark.js';
 
 let db: TestDatabase;
 let writer: Client;
@@ -221,18 +220,4 @@ test('tables that inherit from the stream are not read with it', async () => {
   const seen: Seen = { ids: [], last: undefined };
   await begin(db.source, 'parent', 'id', seen);
   expect(seen.ids).toEqual([1]);
-});
-
-test.each([
-  [10, 3, 7],
-  [10, 3600 * 9 + 3, 7], // a zone behind UTC
-  [10, -3600 * 9 + 3, 7], // a zone ahead
-  [10, -1, 11], // a clock that is ahead
-  [10, 60, 0],
-  [10, 3600 * 5.5 + 20, 0],
-  [10, undefined, 0],
-  [0, 3, 0],
-  [3600, 3, 0], // kept by the clock of UTC instead
-])('a lag of %d s and a mark of %p s ago: a rest of %d s', (lag, age, rest) => {
-  expect(restFor(lag, age)).toBeCloseTo(rest, 6);
 });

@@ -1,8 +1,9 @@
 /** The mark up to which a read by cursor goes: the highest value, and what it takes to be sure of all below it. */
+import { rest, restFor } from '@sluice/sql';
 import { literal } from '../names.js';
-import { type Cursor, bound, quarter } from './cursor-column.js';
+import { type Cursor, bound } from './cursor-column.js';
 import type { Source } from './session.js';
-import { type Writer, outlastWriters, rest } from './writers.js';
+import { type Writer, outlastWriters } from './writers.js';
 
 export interface High {
   readonly text: string;
@@ -71,14 +72,4 @@ function oldest(open: readonly Writer[]): string | undefined {
   const starts = open.map(({ started }) => started);
   // Text of one zone (UTC): the shorter fraction sorts first, and is the earlier.
   return starts.includes(null) ? undefined : (starts as string[]).sort()[0];
-}
-
-/**
- * Seconds to wait for the lag of a time whose zone is unknown. Zones differ by quarters of an hour: only a mark within the lag of the clock in
- * one of them can be too young. (`age`: by UTC; undefined for other types.) A clock that is ahead by some seconds is allowed for.
- */
-export function restFor(lag: number, age: number | undefined): number {
-  if (age === undefined || lag === 0 || lag >= quarter) return 0;
-  const ago = ((age % quarter) + quarter) % quarter;
-  return ago > quarter - 5 ? lag + quarter - ago : Math.max(0, lag - ago);
 }

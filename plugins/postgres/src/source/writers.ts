@@ -4,6 +4,7 @@
  * transaction that was open when the mark was taken has ended.
  */
 import type { Stream } from '@sluice/connector-sdk';
+import { outlast } from '@sluice/sql';
 import type { Source } from './session.js';
 
 export interface Writer {
@@ -47,29 +48,7 @@ async function openWriters({ connection: { client } }: Source, { path }: Stream,
   return (await client.query<Writer>(onPrimary, [...path, timed])).rows;
 }
 
-/** Waits until the transactions that are open now have ended, for `cursor_wait_seconds` at most. Answers those that have not. */
-export async function outlastWriters(source: Source, stream: Stream, timed: boolean): Promise<readonly Writer[]> {
-  const { signal } = source.context;
-  const deadline = Date.now() + source.config.cursor_wait_seconds * 1000;
-  let open = await openWriters(source, stream, timed);
-  for (let pause = 20; open.length > 0 && Date.now() < deadline && !signal.aborted; pause = Math.min(pause * 2, 500)) {
-    await rest(Math.min(pause, deadline - Date.now()), signal);
-    const now = new Set((await openWriters(source, stream, timed)).map(({ id }) => id));
-    open = open.filter(({ id }) => now.has(id));
-  }
-  return open;
-}
-
-/** Resolves after `ms`, or on abort. */
-export function rest(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-  });
-}
+/** Waits for the transactions that are open now, for `cursor_wait_seconds` at most. Answers those that stay. */
+export const outlastWriters = async (source: Source, stream: Stream, timed: boolean): Promise<readonly Writer[]> =>
+  (await outlast(() => openWriters(source, stream, timed), source.config.cursor_wait_seconds, source.context.signal)) ??
+  [];
