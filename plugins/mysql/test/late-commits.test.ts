@@ -128,6 +128,12 @@ describe.each(servers)('rows committed late, %s', (_name, url) => {
     expect(seen.ids).toEqual([2]);
   });
 
+  test('cursors that every row has are offered first', async () => {
+    await lab.sql('CREATE TABLE offered (a int, b int not null, c datetime, d datetime not null)');
+    const [stream] = await (await lab.source()).discover([`${lab.database}.offered`]);
+    expect(stream!.cursors).toEqual(['b', 'd', 'a', 'c']);
+  });
+
   test('by default a read is patient', async () => {
     const { sourceConfig } = await import('../src/config.js');
     expect(sourceConfig.parse(connectionOf(url))).toMatchObject({ cursor_lag_seconds: 10, cursor_wait_seconds: 10 });

@@ -3,6 +3,7 @@ import { ConnectTimeout, NoTls } from '@sluice/sql';
 import { DatabaseError } from 'pg';
 import { type SourceConfig, sourceConfig } from './config.js';
 import { ClearTextRefused, connectError } from './connect-error.js';
+import { mapError } from './errors.js';
 
 const config = sourceConfig.parse({ host: 'db.example.com', database: 'sales', username: 'reader', password: 'p' });
 
@@ -223,4 +224,17 @@ test("[R6] a server's words are capped and cannot colour a terminal", () => {
   const error = connectError(server('28P01', `\x1b[31m${'x'.repeat(5000)}`), { config, ...after }) as Error;
   expect(error.message).not.toMatch(/\p{Cc}/u);
   expect(error.message.length).toBeLessThan(500);
+});
+
+test.each([
+  ['3F000', 'no-such-database', /^CREATE SCHEMA/],
+  ['42501', 'permission', /^Grant the right/],
+  ['42P01', 'no-such-stream', /^Discover the source again/],
+  ['25006', 'permission', /the primary/],
+])('what a statement meets later, %s, says what to do too', (state, code, fix) => {
+  expect(mapError(server(state, 'm'))).toMatchObject({
+    class: 'config',
+    code,
+    fix: expect.stringMatching(fix) as unknown,
+  });
 });

@@ -221,3 +221,9 @@ test('tables that inherit from the stream are not read with it', async () => {
   await begin(db.source, 'parent', 'id', seen);
   expect(seen.ids).toEqual([1]);
 });
+
+test('cursors that every row has are offered first', async () => {
+  await db.query('CREATE TABLE offered (a int, b int NOT NULL, c timestamptz, d timestamptz NOT NULL)');
+  const stream = await withSource(db.source, (source) => discoverOne(source, 'public.offered'));
+  expect(stream.cursors).toEqual(['b', 'd', 'a', 'c']);
+});
