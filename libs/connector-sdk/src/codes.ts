@@ -25,6 +25,11 @@ export const codes = {
    */
   unreachable: 'unreachable',
   /**
+   * Something else than the expected system answers at the address; the message says what.
+   * Fix: Give the host and port of the system; the connector's README names the usual port.
+   */
+  notThisServer: 'not-this-server',
+  /**
    * The operator does not allow connections to this host, or it is one that none are made to: a metadata service.
    * Fix: Check the host; an operator opens it with `SLUICE_OUTBOUND_ALLOW`.
    */

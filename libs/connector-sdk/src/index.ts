@@ -13,14 +13,12 @@ export {
 export { parsePath, streamId } from './path.js';
 export { suggestCursor } from './suggest-cursor.js';
 export {
-  isTlsFailure,
+  tlsAsChosen,
   tlsChecks,
   tlsFindings,
-  tlsMissing,
   tlsModeOf,
   tlsModes,
   tlsOptions,
-  tlsUntrusted,
   type TlsConfig,
   type TlsMode,
 } from './tls.js';

@@ -1,13 +1,4 @@
-import {
-  type TlsMode,
-  isTlsFailure,
-  tlsChecks,
-  tlsFindings,
-  tlsMissing,
-  tlsModeOf,
-  tlsModes,
-  tlsUntrusted,
-} from './tls.js';
+import { type TlsMode, tlsAsChosen, tlsChecks, tlsFindings, tlsModeOf, tlsModes } from './tls.js';
 
 const elsewhere = 'db.example';
 
@@ -43,31 +34,16 @@ test.each<[TlsMode, string | undefined, boolean, boolean]>([
   expect(tlsChecks({ host: elsewhere, ssl_mode, ssl_root_cert })).toEqual({ certificate, name });
 });
 
-test('what is wrong is a ConfigError at ssl_mode, which says what to set', () => {
-  const cause = new Error('x');
-  const missing = tlsMissing({ host: elsewhere }, cause);
-  expect(missing).toMatchObject({ class: 'config', code: 'tls', path: ['ssl_mode'], cause });
-  expect(missing.message).toBe(
-    'The server does not offer TLS, and ssl_mode verify-full (the default for a server elsewhere) asks for it.',
-  );
-  expect(missing.fix).toMatch(/ssl_mode to prefer/);
-  expect(tlsMissing({ host: elsewhere, ssl_mode: 'require' }, cause).message).toMatch(/ssl_mode require asks/);
-  expect(tlsUntrusted({ host: elsewhere }, 'SELF_SIGNED_CERT_IN_CHAIN', cause).fix).toMatch(/ssl_root_cert/);
-  expect(tlsUntrusted({ host: elsewhere }, 'ERR_TLS_CERT_ALTNAME_INVALID', cause).fix).toMatch(/Set host to a name/);
-  expect(['CERT_HAS_EXPIRED', 'SELF_SIGNED_CERT_IN_CHAIN', 'ECONNRESET', 5, undefined].map(isTlsFailure)).toEqual([
-    true,
-    true,
-    false,
-    false,
-    false,
-  ]);
+test('a message names the mode, and says when nobody chose it', () => {
+  expect(tlsAsChosen({ host: elsewhere })).toBe('verify-full (the default for a server elsewhere)');
+  expect(tlsAsChosen({ host: elsewhere, ssl_mode: 'require' })).toBe('require');
 });
 
 test('a check warns of a line that is open, or that does not say who answers', () => {
   const codes = (ssl_mode: TlsMode, encrypted: boolean): string[] =>
     tlsFindings({ host: elsewhere, ssl_mode }, encrypted).map(({ code }) => code);
   expect([codes('prefer', false), codes('require', true), codes('verify-ca', true)]).toEqual([
-    ['tls-off'],
+    ['no-tls'],
     ['tls-unverified'],
     [],
   ]);

@@ -1,7 +1,5 @@
 /** TLS in the words of libpq, the same in every connector of a database: option `ssl_mode`, and `ssl_root_cert` for the authority. */
-import { codes } from './codes.js';
 import type { Finding } from './contract.js';
-import { ConfigError } from './errors.js';
 
 /**
  * 'disable': none. 'allow', 'prefer': when the server insists on it, or has it. 'require': encrypted, whoever answers; with an
@@ -42,32 +40,8 @@ export const tlsOptions = {
   },
 } as const;
 
-const trustFailure = /^(?:CERT_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH)/;
-
-/** True for the code of a failed handshake, as Node and OpenSSL name them. */
-export const isTlsFailure = (code: unknown): code is string => typeof code === 'string' && trustFailure.test(code);
-
-const tlsError = (message: string, fix: string, cause: unknown): ConfigError =>
-  new ConfigError(message, { code: codes.tls, path: ['ssl_mode'], fix, cause });
-
-/** The mode asks for TLS and the server has none: nothing secret has been sent. */
-export const tlsMissing = (config: TlsConfig, cause: unknown): ConfigError =>
-  tlsError(
-    `The server does not offer TLS, and ssl_mode ${asChosen(config)} asks for it.`,
-    'Set up TLS on the server; or set ssl_mode to prefer, if you trust the network in between with the data.',
-    cause,
-  );
-
-/** The handshake failed; `why` is Node's code or what stands for it. Nothing secret has been sent. */
-export function tlsUntrusted(config: TlsConfig, why: string, cause: unknown): ConfigError {
-  const message = `The server's certificate was not accepted (${why}); ssl_mode is ${asChosen(config)}.`;
-  const fix =
-    why === 'ERR_TLS_CERT_ALTNAME_INVALID'
-      ? 'Set host to a name that the certificate is for; or set ssl_mode to verify-ca, which does not ask for the name.'
-      : "Set ssl_root_cert to the certificate of the server's authority; or set ssl_mode to require, which encrypts without asking who answers.";
-  return tlsError(message, fix, cause);
-}
-const asChosen = (config: TlsConfig): string =>
+/** The mode as a message names it. */
+export const tlsAsChosen = (config: TlsConfig): string =>
   config.ssl_mode === undefined ? `${tlsModeOf(config)} (the default for a server elsewhere)` : config.ssl_mode;
 
 /** For `check`: a line that is not encrypted, or that does not say who answers. */
@@ -76,6 +50,6 @@ export function tlsFindings(config: TlsConfig, encrypted: boolean): readonly Fin
   const message = encrypted
     ? 'The connection is encrypted, but the certificate of the server is not checked.'
     : 'The connection is not encrypted: the data can be read on the way.';
-  const code = encrypted ? 'tls-unverified' : 'tls-off';
+  const code = encrypted ? 'tls-unverified' : 'no-tls';
   return [{ code, severity: 'warning', message, fix: 'Set ssl_mode to verify-full.' }];
 }

@@ -53,10 +53,19 @@ export const sourceConfig = z.strictObject({
     .number()
     .min(0)
     .max(86_400)
-    .default(0)
+    .default(10)
     .meta({ title: 'Cursor lag', advanced: true })
     .describe(
-      'Seconds that a cursor read of a time column stays behind the clock, so that transactions still open are not missed.',
+      'Seconds that a cursor read stays behind the clock, for rows whose time is older than their commit; for numbers it is a wait, where open transactions may not be seen.',
+    ),
+  cursor_wait_seconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .default(10)
+    .meta({ title: 'Cursor wait', advanced: true })
+    .describe(
+      'Seconds that a read by cursor waits for transactions that may yet commit rows below its mark; it keeps its position when some stay open. 0 does not look for them.',
     ),
 });
 export type SourceConfig = z.output<typeof sourceConfig>;

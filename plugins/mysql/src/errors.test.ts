@@ -47,3 +47,27 @@ test('errors of the SDK pass, those of the codec get the name of the stream, str
   expect(toSluiceError(stranger)).toBe(stranger);
   expect(isSluiceError(toSluiceError(stranger))).toBe(false);
 });
+
+test.each<[number, string, string, string]>([
+  [
+    1049,
+    "Unknown database 'sales'",
+    'no-such-database',
+    'CREATE DATABASE `sales` CHARACTER SET utf8mb4; or give another database, in the configuration or in the name of the target table.',
+  ],
+  [
+    1142,
+    "INSERT command denied to user 'u'@'h' for table 't'",
+    'permission',
+    'Grant the right that the server names (GRANT ... ON ... TO ...); check says which ones are needed.',
+  ],
+  [
+    1146,
+    "Table 'd.t' doesn't exist",
+    'no-such-stream',
+    'Discover the source again, and take what is gone out of the pipeline.',
+  ],
+  [1290, 'The server is running with --read-only', 'permission', 'Connect to a server that takes writes.'],
+])('%i %s says what to do', (errno, message, code, fix) => {
+  expect(toSluiceError(driverError(errno, 'ER_X', message))).toMatchObject({ class: 'config', code, fix });
+});

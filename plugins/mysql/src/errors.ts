@@ -8,6 +8,7 @@ import {
   codes,
   isSluiceError,
 } from '@sluice/connector-sdk';
+import { nameProblem, quoteName } from './quote.js';
 
 type Kind = 'config' | 'transient' | 'data';
 type Meaning = readonly [kind: Kind, code: Code, path?: string];
@@ -148,5 +149,39 @@ export function toSluiceError(error: unknown, stream?: string): SluiceError | un
   const message = safeMessage(error, kind);
   if (kind === 'transient') return new TransientError(message, { code, cause: error });
   if (kind === 'data') return new DataError(`${stream ?? ''}: ${message}`, { stream: stream ?? '', code });
-  return new ConfigError(message, { code, cause: error, path: path === undefined ? [] : [path] });
+  const fix = fixOf(error);
+  return new ConfigError(message, {
+    code,
+    cause: error,
+    path: path === undefined ? [] : [path],
+    ...(fix === undefined ? {} : { fix }),
+  });
+}
+
+/** For what a statement met: the database of the configuration, or one that a target table names. */
+function fixOf(error: unknown): string | undefined {
+  const message = String((error as Raw).message ?? '');
+  switch (errorNumber(error)) {
+    case 1049: {
+      const name = /Unknown database '(.{1,64})'$/u.exec(message)?.[1];
+      const which = name === undefined || nameProblem(name) !== undefined ? '...' : quoteName(name);
+      return `CREATE DATABASE ${which} CHARACTER SET utf8mb4; or give another database, in the configuration or in the name of the target table.`;
+    }
+    case 1044:
+    case 1142:
+    case 1143:
+    case 1227:
+    case 1370:
+      return 'Grant the right that the server names (GRANT ... ON ... TO ...); check says which ones are needed.';
+    case 1054:
+    case 1146:
+    case 1356:
+      return 'Discover the source again, and take what is gone out of the pipeline.';
+    case 1290:
+    case 1792:
+    case 1836:
+      return 'Connect to a server that takes writes.';
+    default:
+      return undefined;
+  }
 }

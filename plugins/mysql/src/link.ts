@@ -1,17 +1,11 @@
 import type { Readable } from 'node:stream';
 import { isIP } from 'node:net';
-import {
-  ConfigError,
-  type Context,
-  TransientError,
-  codes,
-  tlsChecks,
-  tlsMissing,
-  tlsModeOf,
-  tlsUntrusted,
-} from '@sluice/connector-sdk';
+import { ConfigError, type Context, type TlsMode, TransientError, tlsChecks, tlsModeOf } from '@sluice/connector-sdk';
+import { ConnectTimeout, OtherServer, dialBefore } from '@sluice/sql';
 import mysql from 'mysql2';
 import type { ConnectionConfig } from './config.js';
+import { KeyRefused, connectError } from './connect-error.js';
+import { type Far, askSpeaker, watchGreeting } from './greeting.js';
 import { type Server, atLeast, parseServer } from './server.js';
 
 export type Cells = readonly (string | null)[];
@@ -90,93 +84,118 @@ export interface OpenOptions {
   readonly withoutDatabase?: boolean;
 }
 
-/** Connects and sets the session up: utf8mb4, UTC, a known sql_mode and patience with slow peers. */
+/**
+ * Connects and sets the session up, within `connect_timeout`: utf8mb4, UTC, a known sql_mode and patience with slow peers. Throws ConfigError
+ * for what the user must change, TransientError for what may pass.
+ */
 export async function openLink(config: ConnectionConfig, options: OpenOptions): Promise<Link> {
-  const connection = await connect(config, options);
-  try {
-    const [row] = (await ask(connection, { sql: 'SELECT VERSION()' })) as readonly Cells[];
-    const server = parseServer(row?.[0] ?? '', options.variant);
-    for (const sql of sessionSettings(server)) await ask(connection, { sql });
-    return new Link(connection, server);
-  } catch (error) {
-    connection.destroy();
-    throw error;
+  if (config.host.includes('/')) {
+    throw new ConfigError('The host is a path; only TCP connections are made.', {
+      path: ['host'],
+      fix: 'Give a host name or an address.',
+    });
   }
+  const deadline = Date.now() + config.connect_timeout * 1000;
+  const tries = attempts[tlsModeOf(config)] ?? [true];
+  for (const [index, encrypted] of tries.entries()) {
+    const far = { connected: false, spoke: false };
+    try {
+      return await attempt(config, options, encrypted, deadline, far);
+    } catch (error) {
+      if (index < tries.length - 1 && mayTryNext(encrypted, error)) continue;
+      throw connectError(await silentSpeaker(error, config, options, far), { config, ...far });
+    }
+  }
+  throw new Error('there is always an attempt');
 }
 
-async function connect(config: ConnectionConfig, options: OpenOptions): Promise<mysql.Connection> {
-  const mode = tlsModeOf(config);
-  const first = mode !== 'disable' && mode !== 'allow';
-  try {
-    return await attempt(config, options, first);
-  } catch (error) {
-    if (mode === 'prefer' && hasCode(error, 'HANDSHAKE_NO_SSL_SUPPORT')) return attempt(config, options, false);
-    if (mode === 'allow' && insistsOnTls(error)) return attempt(config, options, true);
-    throw error;
-  }
-}
+/** TLS or not, in the order they are tried; TLS alone where a mode is not named. */
+const attempts: { readonly [mode in TlsMode]?: readonly boolean[] } = {
+  disable: [false],
+  allow: [false, true],
+  prefer: [true, false],
+};
+const mayTryNext = (encrypted: boolean, error: unknown): boolean =>
+  encrypted ? hasCode(error, 'HANDSHAKE_NO_SSL_SUPPORT') : insistsOnTls(error);
 const hasCode = (error: unknown, code: string): boolean => (error as { code?: unknown } | null)?.code === code;
-/** ER_SECURE_TRANSPORT_REQUIRED, or an account that must come over TLS and is unknown without. */
+/** An account that must come over TLS is unknown without. */
 const insistsOnTls = (error: unknown): boolean =>
   hasCode(error, 'ER_SECURE_TRANSPORT_REQUIRED') || hasCode(error, 'ER_ACCESS_DENIED_ERROR');
 
-/** Without TLS nobody vouches for the key, and whoever sent it reads the password. */
+/** Who waits to be spoken to is no MySQL, which speaks first: then its answer tells who it is. */
+async function silentSpeaker(
+  error: unknown,
+  config: ConnectionConfig,
+  host: Pick<Context, 'dial'>,
+  { connected, spoke }: Far,
+): Promise<unknown> {
+  if (!(error instanceof ConnectTimeout) || !connected || spoke) return error;
+  const speaker = await askSpeaker(host, config);
+  return speaker === undefined ? error : new OtherServer(speaker);
+}
+
+async function attempt(
+  config: ConnectionConfig,
+  options: OpenOptions,
+  encrypted: boolean,
+  deadline: number,
+  far: Far,
+): Promise<Link> {
+  const stream = await dialBefore(deadline, options, config);
+  far.connected = true;
+  const connection = mysql.createConnection({ ...connectOptions(config, options, encrypted), stream });
+  const watched = watchGreeting(connection, far, deadline);
+  try {
+    await Promise.race([login(connection), watched.failure]);
+    return await Promise.race([setUp(connection, options), watched.failure]);
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  } finally {
+    watched.stop();
+  }
+}
+
+async function setUp(connection: mysql.Connection, { variant }: OpenOptions): Promise<Link> {
+  const [row] = (await ask(connection, { sql: 'SELECT VERSION()' })) as readonly Cells[];
+  const server = parseServer(row?.[0] ?? '', variant);
+  for (const sql of sessionSettings(server)) await ask(connection, { sql });
+  return new Link(connection, server);
+}
 const refuseKey = {
   onServerPublicKey: (): never => {
     throw new KeyRefused();
   },
 };
-class KeyRefused extends Error {}
-const keyRefused = (cause: KeyRefused): ConfigError =>
-  new ConfigError('The server wants the password under a key of its own, and the connection has no TLS.', {
-    code: codes.tls,
-    path: ['ssl_mode'],
-    cause,
-    fix: 'Set up TLS on the server, and choose ssl_mode verify-full or require.',
-  });
 const authPlugins = {
   caching_sha2_password: mysql.authPlugins.caching_sha2_password(refuseKey),
   sha256_password: mysql.authPlugins.sha256_password(refuseKey),
 };
 
-async function attempt(config: ConnectionConfig, options: OpenOptions, encrypted: boolean): Promise<mysql.Connection> {
-  const { port } = config;
-  const timeout = config.connect_timeout * 1000;
-  const stream = await options.dial({ host: config.host, port, timeout });
-  const connection = mysql.createConnection({
-    host: certificateName(config.host),
-    port,
-    stream,
-    user: config.username,
-    password: config.password,
-    connectTimeout: timeout,
-    charset: 'utf8mb4',
-    multipleStatements: false,
-    disableEval: true,
-    ...(config.database === undefined || options.withoutDatabase === true ? {} : { database: config.database }),
-    ...(options.localFiles === true ? {} : { flags: ['-LOCAL_FILES'] }),
-    ...(encrypted ? { ssl: tls(config) } : { authPlugins }),
-  });
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(openError(error, config));
-    // Not once: a second error that nobody listens for would end the process.
-    connection.on('error', fail);
-    connection.connect((error) => {
-      if (error === null) return resolve(connection);
-      connection.destroy();
-      fail(error);
-    });
-  });
-}
+const connectOptions = (
+  config: ConnectionConfig,
+  options: OpenOptions,
+  encrypted: boolean,
+): mysql.ConnectionOptions => ({
+  host: certificateName(config.host),
+  port: config.port,
+  user: config.username,
+  password: config.password,
+  connectTimeout: 0, // see `deadline`, which holds for the session's first statements too
+  charset: 'utf8mb4',
+  multipleStatements: false,
+  disableEval: true,
+  ...(config.database === undefined || options.withoutDatabase === true ? {} : { database: config.database }),
+  ...(options.localFiles === true ? {} : { flags: ['-LOCAL_FILES'] }),
+  ...(encrypted ? { ssl: tls(config) } : { authPlugins }),
+});
 
-function openError(error: unknown, config: ConnectionConfig): unknown {
-  if (error instanceof KeyRefused) return keyRefused(error);
-  if (hasCode(error, 'HANDSHAKE_NO_SSL_SUPPORT') && tlsModeOf(config) !== 'prefer') return tlsMissing(config, error);
-  if (!hasCode(error, 'HANDSHAKE_SSL_ERROR')) return error;
-  // The driver writes its own code over that of Node; a certificate comes with the error when it is of another name.
-  const { message, reason = message, ...more } = error as Error & { reason?: string; cert?: unknown };
-  return tlsUntrusted(config, more.cert === undefined ? reason : 'ERR_TLS_CERT_ALTNAME_INVALID', error);
-}
+const login = (connection: mysql.Connection): Promise<void> =>
+  new Promise((resolve, reject) => {
+    // Not once: a second error that nobody listens for would end the process.
+    connection.on('error', reject);
+    connection.connect((error) => (error === null ? resolve() : reject(error)));
+  });
 
 /**
  * The driver holds a certificate against a name only: for an address it asks for 'localhost'. With a dot at its end an address

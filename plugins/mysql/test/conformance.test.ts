@@ -20,7 +20,7 @@ describe.each(servers)('%s', (name, url) => {
   const codecs = [copyText, csv1];
 
   conformance(source, {
-    config: { ...config, window_rows: 50 },
+    config: { ...config, window_rows: 50, cursor_lag_seconds: 0, cursor_wait_seconds: 0 },
     variant: name,
     peer: sourcePeer(db, name),
     namespace: [db.name],

@@ -107,7 +107,9 @@ export class Lab {
   }
 
   async source(extra: Record<string, unknown> = {}, signal?: AbortSignal): Promise<SourceSession> {
-    const config = sourceConfig.parse({ ...connectionOf(this.url), database: this.database, ...extra });
+    // Rows written a moment ago are to be read, and other suites' open transactions are none of this one's business.
+    const calm = { cursor_lag_seconds: 0, cursor_wait_seconds: 0 };
+    const config = sourceConfig.parse({ ...connectionOf(this.url), database: this.database, ...calm, ...extra });
     const session = await source.open(config, this.context(signal));
     this.#sessions.push(session);
     return session;

@@ -261,9 +261,9 @@ describe.each(servers)('source, %s', (name, url) => {
       expect([...first.rows, ...second.rows].map(([id]) => id).toSorted()).toEqual([1, 2]);
     });
 
-    test('a day that is not over is left to a later read: its rows would share the date already read', async () => {
+    test('a day that is not over everywhere is left to a later read: its rows would share the date already read', async () => {
       await lab.sql('CREATE TABLE days (id int, d date)');
-      await lab.sql('INSERT INTO days VALUES (1, UTC_DATE() - INTERVAL 1 DAY), (2, UTC_DATE())');
+      await lab.sql('INSERT INTO days VALUES (1, UTC_DATE() - INTERVAL 2 DAY), (2, UTC_DATE())');
       const { rows } = await readOut(await lab.source(), [request(await streamOf('days'), 'd')]);
       expect(rows.map(([id]) => id)).toEqual([1]);
     });
@@ -491,7 +491,6 @@ describe.each(servers)('source, %s', (name, url) => {
     const findings = await session.check();
     expect(findings).toContainEqual(expect.objectContaining({ code: 'permission', severity: 'error' }));
     expect(findings).toContainEqual(expect.objectContaining({ code: 'more-than-select', severity: 'warning' }));
-    expect(findings).toContainEqual(expect.objectContaining({ code: 'resumed-load-moment', severity: 'warning' }));
     expect(findings.find((finding) => finding.code === 'permission')?.fix).toMatch(/^GRANT SELECT ON /);
     await session[Symbol.asyncDispose]();
     await lab.sql(`DROP USER '${lab.database}'@'%'`);
@@ -517,7 +516,7 @@ describe.each(servers)('source, %s', (name, url) => {
     const error = await failure(lab.source({ ssl_mode: offered ? 'verify-full' : 'require' }));
     expect(error).toMatchObject({ class: 'config', code: 'tls', path: ['ssl_mode'] });
     const findings = await (await lab.source({ ssl_mode: 'prefer' })).check();
-    expect(findings.map((finding) => finding.code)).toContain(offered ? 'tls-unverified' : 'tls-off');
+    expect(findings.map((finding) => finding.code)).toContain(offered ? 'tls-unverified' : 'no-tls');
   });
 });
 

@@ -34,14 +34,24 @@ const cursorLag = z
   .number()
   .min(0)
   .max(86_400 * 365)
-  .default(0)
+  .default(10)
   .meta({
     title: 'Cursor safety lag',
     description:
-      'Seconds that a read by a time cursor stays behind now, so that transactions still open then are not missed.',
+      'Seconds that a read by a time cursor stays behind the clock, for rows whose time is older than their commit.',
   });
+const cursorWait = z.number().min(0).max(3600).default(10).meta({
+  title: 'Cursor wait',
+  description:
+    'Seconds that a read by cursor waits for transactions that may yet commit rows below its mark; it stops short of those that stay open. 0 does not look for them.',
+});
 
-export const sourceConfig = z.strictObject({ ...connection, window_bytes: windowBytes, cursor_lag_seconds: cursorLag });
+export const sourceConfig = z.strictObject({
+  ...connection,
+  window_bytes: windowBytes,
+  cursor_lag_seconds: cursorLag,
+  cursor_wait_seconds: cursorWait,
+});
 export const destinationConfig = z.strictObject({
   ...connection,
   schema: text('Schema', 'Schema for the tables, and for the table of checkpoints.').default('public'),
@@ -49,4 +59,4 @@ export const destinationConfig = z.strictObject({
 
 export type SourceConfig = z.output<typeof sourceConfig>;
 export type DestinationConfig = z.output<typeof destinationConfig>;
-export type ConnectionConfig = Omit<SourceConfig, 'window_bytes' | 'cursor_lag_seconds'>;
+export type ConnectionConfig = Omit<SourceConfig, 'window_bytes' | 'cursor_lag_seconds' | 'cursor_wait_seconds'>;

@@ -235,8 +235,7 @@ describe('check', () => {
         fix: `GRANT SELECT ON "public"."hid""den", "public"."hidden2", "shut"."a" TO "${role}"`,
       }),
       expect.objectContaining({ code: 'row-security', severity: 'warning', fix: `ALTER ROLE "${role}" BYPASSRLS` }),
-      expect.objectContaining({ code: 'tls-off' }),
-      expect.objectContaining({ code: 'resumed-moment' }),
+      expect.objectContaining({ code: 'no-tls' }),
     ]);
     await withSource({ ...db.source, ...poor() }, async (session) => {
       expect((await session.discover()).map(({ id, columns }) => [id, columns.length])).toEqual([
@@ -245,7 +244,7 @@ describe('check', () => {
       ]);
     });
     for (const { code, fix } of before) if (fix?.startsWith('GRANT') || code === 'row-security') await db.query(fix!);
-    expect((await find()).map(({ code }) => code)).toEqual(['tls-off', 'resumed-moment']);
+    expect((await find()).map(({ code }) => code)).toEqual(['no-tls']);
   });
 
   test('a destination: what a load does is tried and leaves nothing behind', async () => {
@@ -262,14 +261,14 @@ describe('check', () => {
         severity: 'error',
         fix: `GRANT TEMPORARY ON DATABASE "${db.name}" TO "${role}"`,
       }),
-      expect.objectContaining({ code: 'tls-off', severity: 'warning' }),
+      expect.objectContaining({ code: 'no-tls', severity: 'warning' }),
     ]);
-    expect((await find('new schema')).map(({ code }) => code)).toEqual(['create-schema', 'temporary-table', 'tls-off']);
+    expect((await find('new schema')).map(({ code }) => code)).toEqual(['create-schema', 'temporary-table', 'no-tls']);
     await db.query(
       `GRANT CREATE ON SCHEMA public TO ${role}; GRANT TEMPORARY, CREATE ON DATABASE ${db.name} TO ${role}`,
     );
-    expect((await find()).map(({ code }) => code)).toEqual(['tls-off']);
-    expect((await find('new schema')).map(({ code }) => code)).toEqual(['tls-off']);
+    expect((await find()).map(({ code }) => code)).toEqual(['no-tls']);
+    expect((await find('new schema')).map(({ code }) => code)).toEqual(['no-tls']);
     expect(
       await db.query(
         `SELECT FROM pg_namespace WHERE nspname = 'new schema' UNION ALL SELECT FROM pg_class WHERE starts_with(relname, '_sluice')`,

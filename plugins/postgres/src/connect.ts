@@ -1,21 +1,13 @@
 /** One connection: TLS as configured, no password in clear, settings that fix the text of every value. */
-import {
-  ConfigError,
-  type Context,
-  TransientError,
-  codes,
-  isSluiceError,
-  isTlsFailure,
-  tlsChecks,
-  tlsMissing,
-  tlsModeOf,
-  tlsUntrusted,
-} from '@sluice/connector-sdk';
+import { type Context, tlsChecks, tlsModeOf } from '@sluice/connector-sdk';
+import { ConnectTimeout, NoTls, dialBefore } from '@sluice/sql';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { Client, type ClientConfig } from 'pg';
 import type { ConnectionConfig } from './config.js';
-import { mapError, sqlState } from './errors.js';
+import { type Attempt, ClearTextRefused, connectError } from './connect-error.js';
+import { sqlState } from './errors.js';
+import { watchGreeting } from './greeting.js';
 
 /** Every value arrives as the text or bytes that PostgreSQL sent. */
 const asText = { getTypeParser: () => (value: unknown) => value } as unknown as NonNullable<ClientConfig['types']>;
@@ -54,18 +46,20 @@ export interface Connection {
 
 type Dial = Pick<Context, 'dial'>;
 
-/** Connects and sets the session up. Throws ConfigError for what the user must change, TransientError for what may pass. */
+/** Connects and sets the session up, within `connect_timeout`. Throws ConfigError for what the user must change, TransientError for what may pass. */
 export async function connect(config: ConnectionConfig, host: Dial): Promise<Connection> {
-  const failures: unknown[] = [];
-  for (const ssl of attempts(config)) {
+  const deadline = Date.now() + config.connect_timeout * 1000;
+  const tries = attempts(config);
+  for (const [index, ssl] of tries.entries()) {
+    const far = { connected: false, spoke: false };
     try {
-      return await open(config, ssl, host);
+      return await open(config, ssl, host, deadline, far);
     } catch (error) {
-      failures.push(error);
-      if (!mayTryNext(config, error)) break;
+      if (index < tries.length - 1 && mayTryNext(config, error)) continue;
+      throw connectError(error, { config, encrypted: ssl !== false, ...far });
     }
   }
-  throw openError(failures.at(-1), config);
+  throw new Error('there is always an attempt');
 }
 
 /** TLS settings to try, in order; `false` is no TLS. */
@@ -91,10 +85,8 @@ function attempts(config: ConnectionConfig): (ConnectionOptions | false)[] {
 function mayTryNext(config: ConnectionConfig, error: unknown): boolean {
   const mode = tlsModeOf(config);
   if (mode === 'allow') return sqlState(error) === '28000';
-  return mode === 'prefer' && (noTls.test(messageOf(error)) || sqlState(error) === '28000');
+  return mode === 'prefer' && (error instanceof NoTls || sqlState(error) === '28000');
 }
-const noTls = /does not support SSL|establishing an SSL connection/;
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** pg tells its stream to connect. This one has been, to an address that the host has judged. */
 const dialled = (socket: Socket): Socket =>
@@ -105,9 +97,17 @@ const dialled = (socket: Socket): Socket =>
     },
   });
 
-async function open(config: ConnectionConfig, ssl: ConnectionOptions | false, host: Dial): Promise<Connection> {
-  const timeout = config.connect_timeout * 1000;
-  const socket = await host.dial({ host: config.host, port: config.port, timeout });
+type Far = { -readonly [K in 'connected' | 'spoke']: Attempt[K] };
+
+async function open(
+  config: ConnectionConfig,
+  ssl: ConnectionOptions | false,
+  host: Dial,
+  deadline: number,
+  far: Far,
+): Promise<Connection> {
+  const socket = await dialBefore(deadline, host, config);
+  far.connected = true;
   const verified = ssl !== false && ssl.rejectUnauthorized === true;
   let clearTextAsked = false;
   const client = new Client({
@@ -119,7 +119,6 @@ async function open(config: ConnectionConfig, ssl: ConnectionOptions | false, ho
     ssl,
     types: asText,
     application_name: 'sluice',
-    connectionTimeoutMillis: timeout,
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     // Asked for when the server wants it: the last moment at which a password in clear can be held back.
@@ -128,18 +127,23 @@ async function open(config: ConnectionConfig, ssl: ConnectionOptions | false, ho
       return config.password;
     },
   });
-  client.connection.prependListener('authenticationCleartextPassword', () => (clearTextAsked = true));
+  const { connection } = client;
+  connection.prependListener('authenticationCleartextPassword', () => (clearTextAsked = true));
   client.on('error', () => undefined); // a lost connection is told by the query that meets it
+  const letGo = watchGreeting(connection, ssl !== false, far);
+  const timer = setTimeout(() => connection.stream.destroy(new ConnectTimeout()), Math.max(1, deadline - Date.now()));
   try {
     await client.connect();
-    return { client, encrypted: ssl !== false, ...(await setUp(client)) };
+    const session = await setUp(client);
+    letGo();
+    return { client, encrypted: ssl !== false, ...session };
   } catch (error) {
-    client.connection.stream.destroy();
+    connection.stream.destroy();
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
-
-class ClearTextRefused extends Error {}
 
 async function setUp(client: Client): Promise<Pick<Connection, 'version' | 'serverEncoding' | 'pid'>> {
   const names = Object.keys(settings);
@@ -154,57 +158,6 @@ async function setUp(client: Client): Promise<Pick<Connection, 'version' | 'serv
   );
   const { version, encoding, pid } = result.rows[0]!;
   return { version: Number(version), serverEncoding: encoding, pid: Number(pid) };
-}
-
-const noWay = /^(EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
-
-function openError(error: unknown, config: ConnectionConfig): unknown {
-  if (isSluiceError(error)) return error;
-  const { code } = (error ?? {}) as { code?: unknown };
-  const place = `${config.host}:${config.port}`;
-  if (error instanceof ClearTextRefused) {
-    return new ConfigError(
-      'The server asks for the password in clear, and the connection is not one with verified TLS.',
-      {
-        code: codes.tls,
-        path: ['ssl_mode'],
-        cause: error,
-        fix: 'Set the TLS mode to verify-full, or have the server use scram-sha-256.',
-      },
-    );
-  }
-  if (noTls.test(messageOf(error))) return tlsMissing(config, error);
-  if (isTlsFailure(code)) return tlsUntrusted(config, code, error);
-  if (code === 'ENOTFOUND') {
-    const message = `The name ${config.host} is not known.`;
-    return new ConfigError(message, { code: codes.unreachable, path: ['host'], cause: error });
-  }
-  // A server that restarts looks just like a wrong port: the host tries again, and says what it met.
-  const late = /timeout expired/.test(messageOf(error)) ? `no answer within ${config.connect_timeout} s` : undefined;
-  if (late !== undefined || (typeof code === 'string' && noWay.test(code))) {
-    const message = `PostgreSQL cannot be reached at ${place} (${late ?? String(code)}).`;
-    return new TransientError(message, {
-      code: codes.unreachable,
-      cause: error,
-      fix: 'Check host, port and firewall.',
-    });
-  }
-  return stateError(error);
-}
-
-const paths: Readonly<Record<string, readonly string[]>> = {
-  [codes.authentication]: ['password'],
-  [codes.noSuchDatabase]: ['database'],
-  [codes.permission]: ['username'],
-};
-function stateError(error: unknown): unknown {
-  const mappedError = mapError(error);
-  if (!(mappedError instanceof ConfigError)) {
-    if (mappedError !== error || !/terminated|ended/i.test(messageOf(error))) return mappedError;
-    return new TransientError('The server closed the connection while it was being set up.', { cause: error });
-  }
-  const { code, message, cause } = mappedError;
-  return new ConfigError(message, { code, cause, path: paths[code] ?? [] });
 }
 
 /** Ends the connection; one that hangs or is lost is cut. */

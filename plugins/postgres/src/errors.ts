@@ -51,6 +51,17 @@ const rules: Readonly<Record<string, Rule>> = {
   '58': ['transient', codes.connectionLost, 'The server met an error of its system.'],
 };
 
+/** What to do, where the statement that failed does not know better. */
+const fixes: Readonly<Record<string, string>> = {
+  '25006': 'Connect to a server that takes writes: the primary.',
+  '3D000': 'CREATE DATABASE ..., or give another in the configuration.',
+  '3F000': 'CREATE SCHEMA ..., or give another, in the configuration or in the name of the target table.',
+  '42501': 'Grant the right that the server names (GRANT ... ON ... TO ...); check says which ones are needed.',
+  '42703': 'Discover the source again, and take what is gone out of the pipeline.',
+  '42P01': 'Discover the source again, and take what is gone out of the pipeline.',
+  '53300': 'End idle sessions, or raise max_connections.',
+};
+
 /** What this plugin reads of an error, whoever threw it. */
 interface ServerError {
   readonly code?: unknown;
@@ -84,7 +95,8 @@ export function mapError(error: unknown, place: ErrorPlace = {}): unknown {
   const rule = rules[state] ?? rules[state.slice(0, 2)];
   if (!rule) return error;
   const [kind, code, meaning] = rule;
-  const details = { code, ...(place.fix === undefined ? {} : { fix: place.fix }) };
+  const fix = place.fix ?? fixes[state];
+  const details = { code, ...(fix === undefined ? {} : { fix }) };
   if (kind === 'data') return dataError(error as ServerError, state, meaning, place);
   const message = `${meaning} PostgreSQL says: ${String((error as ServerError).message)} (${state})`;
   return kind === 'config'

@@ -16,7 +16,7 @@ export async function check(state: SourceState): Promise<readonly Finding[]> {
   if (database !== undefined && !(await hasDatabase(link, database))) {
     return [...common, missing(database, await currentUser(link))];
   }
-  return [...common, ...(await checkTables(state)), ...(await checkWrites(link)), resumes];
+  return [...common, ...(await checkTables(state)), ...(await checkWrites(link)), ...(await checkOpen(state))];
 }
 
 const missing = (database: string, user: string): Finding => ({
@@ -25,13 +25,6 @@ const missing = (database: string, user: string): Finding => ({
   message: `There is no database ${JSON.stringify(database)}, or the user may not see it.`,
   fix: `GRANT SELECT ON ${quoteName(database)}.* TO ${user}`,
 });
-
-const resumes: Finding = {
-  code: 'resumed-load-moment',
-  severity: 'warning',
-  message:
-    'A full load reads one moment. One that is interrupted and resumed reads the rest at a later moment, since a snapshot ends with its connection.',
-};
 
 /** Tries each table; a table that may be listed may not always be read. */
 async function checkTables({ link, discover }: SourceState): Promise<readonly Finding[]> {
@@ -73,4 +66,17 @@ async function checkWrites(link: Link): Promise<readonly Finding[]> {
       fix: `CREATE USER 'reader'@'%'; GRANT SELECT ON *.* TO 'reader'@'%'`,
     },
   ];
+}
+
+/** Without the right a read by cursor goes by the lag alone. */
+async function checkOpen({ link, config }: SourceState): Promise<readonly Finding[]> {
+  if (config.cursor_wait_seconds === 0) return [];
+  const denied = await link.query('SELECT COUNT(*) FROM information_schema.INNODB_TRX').then(
+    () => false,
+    (error: unknown) => errorNumber(error) === 1227,
+  );
+  if (!denied) return [];
+  const message = `The user may not see open transactions: reads by cursor are safe from rows committed late by their lag only (${config.cursor_lag_seconds} s), for which they wait.`;
+  const fix = `GRANT PROCESS ON *.* TO ${await currentUser(link)}`;
+  return [{ code: 'open-transactions-hidden', severity: 'warning', message, fix }];
 }

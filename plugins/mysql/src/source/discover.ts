@@ -130,7 +130,11 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
 function toStream(table: Cells, columns: Map<string, ColumnFacts[]>, keys: Map<string, readonly string[]>): Stream {
   const id = idOf(table);
   const all = (columns.get(id) ?? []).map(toColumn);
-  const cursors = all.filter(isCursor).map((column) => column.name);
+  // Those that every row has come first: rows without a cursor value are read once only.
+  const cursors = all
+    .filter(isCursor)
+    .toSorted((a, b) => Number(a.nullable) - Number(b.nullable))
+    .map((column) => column.name);
   const rows = number(table[3]);
   return {
     id,

@@ -12,7 +12,7 @@ import {
 import { quoteName, quotePath } from '../quote.js';
 import { ZeroDates, expressionOf } from './cell.js';
 import { type CursorPlace, type Position, type Progress, toCheckpoint, toPosition } from './checkpoint.js';
-import { cursorBounds, cursorColumn, warnOfNulls } from './cursor.js';
+import { cursorBounds, cursorColumn, reachMark, warnOfNulls } from './cursor.js';
 import { windowKey } from './key.js';
 import { readWindow } from './read-window.js';
 import type { SourceState } from './source.js';
@@ -72,6 +72,10 @@ async function* readFull(lane: Lane, request: StreamRequest): AsyncGenerator<Bat
   const { id } = request.stream;
   const table = yield* freshShape(lane, request);
   const progress = lane.full.get(id);
+  if (progress !== undefined)
+    lane.state.context.log('warn', 'A full load goes on after a break: its rows are not all of one moment.', {
+      stream: id,
+    });
   const windows = windowsOf(lane.state.link, {
     table: quotePath(request.stream.path),
     key: windowKey(table.whole),
@@ -95,14 +99,18 @@ async function* readCursor(lane: Lane, request: StreamRequest): AsyncGenerator<B
   const place = lane.cursor.get(id);
   if (place !== undefined && place.by !== column.name) throw otherCursor(id, place.by, column.name);
   const reached = (high: string | null): unknown => lane.cursor.set(id, { by: column.name, high });
+  const low = place?.high ?? undefined;
+  const bounds = await cursorBounds(lane.state, table.whole, column, low, clock);
+  if (bounds !== undefined) {
+    if (!(await reachMark(lane.state, table.whole, bounds))) return !lane.state.context.signal.aborted;
+    await lane.state.newSnapshot(); // that sees what was open when the mark was taken
+  }
   if (column.nullable && place !== undefined) await warnOfNulls(lane.state, table.whole, column);
   if (column.nullable && place === undefined) {
     const none = single(`${quoteName(column.name)} IS NULL`);
     const goOn = yield* readWindows(lane, { ...request, stream: table.stream }, none, () => reached(null));
     if (!goOn) return false;
   }
-  const low = place?.high ?? undefined;
-  const bounds = await cursorBounds(lane.state, table.whole, column, low, clock);
   if (bounds === undefined) return true; // Nothing new.
   const windows = bounds.indexed
     ? windowsOf(lane.state.link, {

@@ -1,9 +1,10 @@
 import { ConfigError, type Context, type SourceSession, type Stream, codes, defineSource } from '@sluice/connector-sdk';
-import { hasDatabase } from '../account.js';
+import { currentUser, hasDatabase } from '../account.js';
 import { type SourceConfig, sourceConfig } from '../config.js';
 import { toSluiceError } from '../errors.js';
 import { guard } from '../guard.js';
 import { type Link, openLink } from '../link.js';
+import { nameProblem, quoteName } from '../quote.js';
 import { variants } from '../variants.js';
 import { check } from './check.js';
 import { discover } from './discover.js';
@@ -88,6 +89,7 @@ async function discoverKnown({ link, config }: SourceState, only?: readonly stri
   throw new ConfigError(`There is no database ${JSON.stringify(database)}, or the user may not see it.`, {
     code: codes.noSuchDatabase,
     path: ['database'],
+    fix: `Give the name of a database that is there, or GRANT SELECT ON ${nameProblem(database) === undefined ? quoteName(database) : '...'}.* TO ${await currentUser(link)}`,
   });
 }
 

@@ -37,7 +37,6 @@ export async function checkSource({ connection, config }: Source): Promise<Findi
     ...grantFindings(facts),
     ...placeFindings(facts),
     ...tlsFindings(config, connection.encrypted),
-    resumedMoment,
   ];
 }
 
@@ -104,9 +103,3 @@ function placeFindings({ replica, secured, role }: Facts): Finding[] {
   }
   return findings;
 }
-
-const resumedMoment: Finding = {
-  code: 'resumed-moment',
-  severity: 'warning',
-  message: 'A full load that goes on after a break reads the rest as of then: its rows are not all of one moment.',
-};

@@ -1,50 +1,43 @@
 /**
- * Mode 'cursor': rows with a cursor in (low, high], high fixed in the snapshot of this read. Windows end on values of the
- * cursor, so rows that share one are never torn apart, and a window's upper bound is all that a checkpoint needs. Rows whose
- * cursor is NULL or has no place in the order (infinity, NaN) are read once, with the first read.
+ * Mode 'cursor': rows with a cursor in (low, high]. The mark `high` is fixed first; then the transactions that were open at that moment
+ * are outlasted; then the rows are read, in a later snapshot that sees them. Windows end on values of the cursor, so rows that
+ * share one are never torn apart, and a window's upper bound is all that a checkpoint needs. Rows whose cursor is NULL or has no
+ * place in the order (infinity, NaN) are read once, with the first read, and counted by every later one.
  */
 import { LostPositionError, type StreamRequest } from '@sluice/connector-sdk';
-import { literal, quote } from '../names.js';
-import { parseNative, renderNative } from '../types.js';
+import { quote } from '../names.js';
 import { Body, rowBatches } from './body.js';
 import type { CursorState, State } from './checkpoint.js';
+import { type Cursor, cursorOf, range } from './cursor-column.js';
+import { highest, safeMark } from './mark.js';
 import { type Stated, formOf } from './read.js';
 import { type Relation, storedStream } from './relation.js';
 import { copyOptions, selectList } from './select.js';
 import type { Source } from './session.js';
-
-interface Cursor {
-  readonly request: StreamRequest;
-  readonly table: string;
-  readonly name: string;
-  readonly column: string;
-  /** To cast the text of a bound to. */
-  readonly type: string;
-  /** A condition: the cursor has a place in the order. */
-  readonly ordered: string;
-  /** A condition: not younger than the safety lag allows; undefined when the type has no clock, or there is no lag. */
-  readonly settled: string | undefined;
-}
 
 export async function* readByCursor(
   source: Source,
   request: StreamRequest,
   state: State | undefined,
 ): AsyncGenerator<Stated> {
-  await source.moment.leave(); // each read by cursor sees a moment of its own
-  await source.moment.enter();
+  let low = lowOf(request.cursor!, state);
   try {
-    const stored = await storedStream(source.connection, request.stream);
-    const cursor = cursorOf(source, request);
-    let low = lowOf(cursor, state);
-    const high = await highest(source, cursor, low);
-    if (state === undefined) low = null;
-    if (state === undefined && (await hasUnordered(source, cursor))) {
-      yield* window(source, cursor, `(${cursor.ordered}) IS NOT TRUE`, { cursor: cursor.name, low });
+    await newMoment(source);
+    let stored = await storedStream(source.connection, request.stream);
+    const cursor = cursorOf(source, request, stored);
+    let high = await highest(source, cursor, low);
+    if (high !== undefined) {
+      const marked = await safeMark(source, cursor, high);
+      if (source.context.signal.aborted || marked === 'held') return;
+      await newMoment(source); // that sees what was open when the mark was taken
+      stored = await storedStream(source.connection, request.stream);
+      if (marked !== undefined) high = await highest(source, cursor, low, marked);
     }
+    yield* unorderedRows(source, cursor, state === undefined, low);
     const step = await windowRows(source, cursor, stored.relations[0]);
-    while (high !== null && high !== low && !source.context.signal.aborted) {
-      const to: string = (step === undefined ? null : await boundAfter(source, cursor, low, high, step)) ?? high;
+    const top = high?.text ?? null;
+    while (top !== null && top !== low && !source.context.signal.aborted) {
+      const to: string = (step === undefined ? null : await boundAfter(source, cursor, low, top, step)) ?? top;
       const condition = `${cursor.ordered} AND ${range(cursor, low, to)}`;
       yield* window(source, cursor, condition, { cursor: cursor.name, low: to });
       low = to;
@@ -54,33 +47,12 @@ export async function* readByCursor(
   }
 }
 
-function cursorOf({ config, connection }: Source, request: StreamRequest): Cursor {
-  const name = request.cursor!;
-  const native = parseNative(request.stream.columns.find((column) => column.name === name)!.native)!;
-  const column = quote(name);
-  const finite = /^(date|timestamp)/.test(native.base) ? ` AND isfinite(${column})` : '';
-  const top = connection.version >= 140_000 ? `'Infinity'` : `'NaN'`;
-  const number = native.base === 'numeric' ? ` AND ${column} < ${top} AND ${column} <> 'NaN'` : '';
-  const lag = `make_interval(secs => ${config.cursor_lag_seconds})`;
-  const clock: Record<string, string> = {
-    'timestamp without time zone': `<= now() AT TIME ZONE 'UTC' - ${lag}`,
-    'timestamp with time zone': `<= now() - ${lag}`,
-  };
-  // A day is read when it is over, lag or none: rows that come later on it would share a cursor that was passed.
-  const day = `< (now() AT TIME ZONE 'UTC' - ${lag})::date`;
-  const limit = native.base === 'date' ? day : config.cursor_lag_seconds > 0 ? clock[native.base] : undefined;
-  return {
-    request,
-    table: quote(...request.stream.path),
-    name,
-    column,
-    type: renderNative({ ...native, mods: [] }),
-    ordered: `${column} IS NOT NULL${finite}${number}`,
-    settled: limit === undefined ? undefined : `${column} ${limit}`,
-  };
+async function newMoment({ moment }: Source): Promise<void> {
+  await moment.leave();
+  await moment.enter();
 }
 
-function lowOf({ name }: Cursor, state: State | undefined): string | null {
+function lowOf(name: string, state: State | undefined): string | null {
   if (state === undefined) return null;
   const { cursor, low } = state as Partial<CursorState>;
   if (cursor === name && low !== undefined) return low;
@@ -92,27 +64,27 @@ function lowOf({ name }: Cursor, state: State | undefined): string | null {
   );
 }
 
-const bound = ({ type }: Cursor, text: string): string => `${literal(text)}::${type}`;
-const range = (cursor: Cursor, low: string | null, high: string): string =>
-  `${low === null ? '' : `${cursor.column} > ${bound(cursor, low)} AND `}${cursor.column} <= ${bound(cursor, high)}`;
-
-/** Whether there are rows that no window along the cursor would find. */
-async function hasUnordered(
-  { connection }: Source,
-  { request, ordered, name, column, table }: Cursor,
-): Promise<boolean> {
-  const nullable = request.stream.columns.find((one) => one.name === name)!.nullable;
-  if (!nullable && ordered === `${column} IS NOT NULL`) return false;
-  const sql = `SELECT EXISTS (SELECT FROM ${table} WHERE (${ordered}) IS NOT TRUE)::text AS found`;
-  return (await connection.client.query<{ found: string }>(sql)).rows[0]!.found === 'true';
-}
-
-/** The highest cursor of this moment, as exact text; null when there is none above `low`: a position never goes back. */
-async function highest({ connection }: Source, cursor: Cursor, low: string | null): Promise<string | null> {
-  const above = low === null ? '' : ` AND ${cursor.column} > ${bound(cursor, low)}`;
-  const settled = cursor.settled === undefined ? '' : ` AND ${cursor.settled}`;
-  const sql = `SELECT max(${cursor.column})::text AS high FROM ${cursor.table} WHERE ${cursor.ordered}${above}${settled}`;
-  return (await connection.client.query<{ high: string | null }>(sql)).rows[0]!.high;
+/** Rows that no window along the cursor would find: read with the first read, and counted with each later one. (Invariant 6) */
+async function* unorderedRows(
+  source: Source,
+  cursor: Cursor,
+  isFirst: boolean,
+  low: string | null,
+): AsyncGenerator<Stated> {
+  const { unordered, table, name, request } = cursor;
+  if (unordered === undefined) return;
+  const { client } = source.connection;
+  const found = isFirst
+    ? `SELECT EXISTS (SELECT FROM ${table} WHERE ${unordered})::int::text AS rows`
+    : `SELECT count(*)::text AS rows FROM ${table} WHERE ${unordered}`;
+  const rows = Number((await client.query<{ rows: string }>(found)).rows[0]!.rows);
+  if (rows === 0) return;
+  if (isFirst) return yield* window(source, cursor, unordered, { cursor: name, low });
+  source.context.log('warn', 'Rows without a cursor value are read with the first read only.', {
+    stream: request.stream.id,
+    column: name,
+    rows,
+  });
 }
 
 /** The cursor of the row that is `step` rows after `low`; null when fewer are left. */

@@ -119,7 +119,11 @@ function streamOf(row: RelationRow, columns: readonly Column[]): Stream {
   const path = [row.schema, row.name];
   const names = new Set(columns.map((column) => column.name));
   const key = (JSON.parse(String(row.key)) as string[] | null) ?? [];
-  const cursors = columns.filter(isCursor).map((column) => column.name);
+  // Those that every row has come first: rows without a cursor value are read once only.
+  const cursors = columns
+    .filter(isCursor)
+    .toSorted((a, b) => Number(a.nullable) - Number(b.nullable))
+    .map((column) => column.name);
   const rows = Number(row.rows);
   return {
     id: streamId(path),
