@@ -190,7 +190,7 @@ describe('the way to the server', () => {
     expect(untrusted).toMatchObject({ class: 'config', code: 'tls' });
     expect((untrusted as ConfigError).fix).toMatch(/ssl_root_cert/);
     const other = await opened({ ...to, ssl_root_cert: certificate }, secure.port);
-    expect((other as ConfigError).fix).toMatch(/Set host to a name/);
+    expect((other as ConfigError).fix).toMatch(/Give the host by a name/);
     expect(secure.received()).toBe('');
 
     await withSource({ ...db.source, ssl_mode: undefined }, async () => undefined);
