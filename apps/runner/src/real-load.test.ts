@@ -185,7 +185,7 @@ test('an incremental stream whose target is gone stays failed, and says how to r
 
 test('what a killed load left at the destination is dropped: fences, checkpoints and shadow tables', async () => {
   const first = await startRunnerProcess(house.url, root);
-  const run = await start(2 ** 20, 4, 3);
+  const run = await start(2 ** 20, 8, 3);
   const commits = () => run.events.filter((event) => event.kind === 'checkpoint').length;
   await until(() => commits() >= 5, 'some commits');
   await first.kill('SIGKILL');

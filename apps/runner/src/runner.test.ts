@@ -38,6 +38,7 @@ describe('with a runner', () => {
       source: { tables: { a: 95, b: 5 }, window: 30 },
       destination: { folder },
       secrets: { password: 'hunter2' },
+      assignment: { options: { parallelism: 1 } },
     });
     const finish = await ended(run);
     expect(finish).toMatchObject({

@@ -9,3 +9,4 @@ export type { DestinationOptions, Fault, Runner, SourceOptions } from './options
 export { plainDial } from './plain-dial.js';
 export type { DestinationPeer, FixedStream, KitCodec, PeerColumn, PeerTable, SourcePeer } from './peer.js';
 export type { Outcome, Report } from './report.js';
+export { type TinyServer, answers, greets, tinyServer } from './tiny-server.js';

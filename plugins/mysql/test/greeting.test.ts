@@ -1,9 +1,8 @@
-import { plainDial } from '@sluice/connector-kit';
+import { answers, greets, plainDial, tinyServer } from '@sluice/connector-kit';
 import type { Socket } from 'node:net';
 import { isSluiceError } from '@sluice/connector-sdk';
 import { type SourceConfig, sourceConfig } from '../src/config.js';
 import { openLink } from '../src/link.js';
-import { answers, greets, tinyServer } from './tiny-server.js';
 
 jest.setTimeout(20_000);
 beforeEach(() => void jest.spyOn(console, 'error').mockReturnValue(undefined)); // the driver's, about packets out of order

@@ -81,22 +81,22 @@ const opening = (config: object): Promise<unknown> =>
 const tlsError = { class: 'config', code: 'tls', path: ['ssl_mode'] };
 
 test.each<[string, object, typeof forName | undefined, RegExp]>([
-  ['no TLS at all', { host: 'db.example' }, undefined, /does not offer TLS, and ssl_mode verify-full \(the default/],
+  ['no TLS at all', { host: 'db.example' }, undefined, /offers no TLS, and ssl_mode verify-full \(the default/],
   ['no TLS when it is asked for', { host: '127.0.0.1', ssl_mode: 'require' }, undefined, /ssl_mode require asks/],
-  ['a certificate nobody vouches for', { host: 'db.example' }, forName, /not accepted \(self-signed certificate\)/],
-  ['a certificate of another name', { host: 'db.example', ssl_root_cert: forName.cert }, forName, /ALTNAME/],
+  ['a certificate nobody vouches for', { host: 'db.example' }, forName, /not trusted.*self-signed certificate/],
+  ['a certificate of another name', { host: 'db.example', ssl_root_cert: forName.cert }, forName, /not for this host name/],
   [
     'a name for an address',
     { host: '127.0.0.1', ssl_mode: 'verify-full', ssl_root_cert: forName.cert },
     forName,
-    /ALTNAME/,
+    /not for this host name/,
   ],
-  ['an address for another one', { host: '10.0.0.5', ssl_root_cert: forAddress.cert }, forAddress, /ALTNAME/],
+  ['an address for another one', { host: '10.0.0.5', ssl_root_cert: forAddress.cert }, forAddress, /not for this host name/],
   [
     'require with an authority',
     { host: 'db.example', ssl_mode: 'require', ssl_root_cert: forName.cert },
     forAddress,
-    /not accepted/,
+    /not trusted/,
   ],
 ])('[R4] %s: nothing is sent but the request for TLS', async (_, config, certificate, message) => {
   await using server = new Doorman(certificate);
@@ -113,7 +113,7 @@ test.each([
   ['nothing', { host: 'db.example', ssl_mode: 'require' }, forName],
 ])('[R4] a certificate of which %s is checked is accepted, and the login follows', async (_, config, certificate) => {
   await using server = new Doorman(certificate);
-  expect(await opening({ port: await server.listen(), ...config })).toMatchObject({ errno: 1045 });
+  expect(await opening({ port: await server.listen(), ...config })).toMatchObject({ code: 'authentication' });
   expect(server.logins.length).toBe(1);
 });
 

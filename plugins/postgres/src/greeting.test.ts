@@ -1,9 +1,8 @@
-import { plainDial } from '@sluice/connector-kit';
+import { answers, greets, plainDial, tinyServer } from '@sluice/connector-kit';
 import { isSluiceError } from '@sluice/connector-sdk';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { certificate, key } from '../test/certificate.js';
-import { answers, greets, mysqlGreeting, tinyServer } from '../test/tiny-server.js';
 import { type SourceConfig, sourceConfig } from './config.js';
 import { connect } from './connect.js';
 
@@ -11,6 +10,10 @@ jest.setTimeout(20_000);
 
 const login = 'R\0\0\0\x08\0\0\0\0';
 const ready = 'Z\0\0\0\x05I';
+
+/** As MySQL 8.0.36 greets. */
+const mysqlGreeting =
+  '\x4a\0\0\0\x0a8.0.36\0\x01\0\0\x0012345678\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\x00123456789012\0mysql_native_password\0';
 
 async function failure(talk: (socket: Socket) => void, more: Partial<SourceConfig> = {}) {
   await using server = await tinyServer(talk);

@@ -1,4 +1,4 @@
-/** A TCP server of few words, for the tests of what is not MySQL. */
+/** A TCP server of few words, for tests of what a plugin says when something else answers. Texts are Latin-1. */
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 
 export interface TinyServer extends AsyncDisposable {
@@ -23,11 +23,13 @@ export async function tinyServer(talk: (socket: Socket) => void): Promise<TinySe
   };
 }
 
+/** Speaks first. */
 export const greets =
   (words: string) =>
   (socket: Socket): void =>
     void socket.write(Buffer.from(words, 'latin1'));
 
+/** One text for each chunk that comes. */
 export const answers =
   (...words: readonly string[]) =>
   (socket: Socket): void => {
