@@ -184,6 +184,7 @@ test('an incremental stream whose target is gone stays failed, and says how to r
 });
 
 test('what a killed load left at the destination is dropped: fences, checkpoints and shadow tables', async () => {
+  await to.query(`DROP TABLE IF EXISTS big; CREATE TABLE big AS SELECT 1 AS id, 'of before' AS a`);
   const first = await startRunnerProcess(house.url, root);
   const run = await start(2 ** 20, 8, 3);
   const commits = () => run.events.filter((event) => event.kind === 'checkpoint').length;
@@ -201,7 +202,7 @@ test('what a killed load left at the destination is dropped: fences, checkpoints
   expect(await to.query('SELECT lane FROM _sluice_checkpoints')).toEqual([]);
   expect(await ours()).toEqual([{ relname: '_sluice_checkpoints' }]);
   expect(await drop()).toEqual([]);
-  expect(await to.query(sum)).toEqual(await from.query(sum)); // the table itself stays
+  expect(await to.query('SELECT * FROM big')).toEqual([{ id: 1, a: 'of before' }]); // the table itself stays
   await second.kill('SIGTERM');
 });
 
