@@ -1,5 +1,6 @@
 import type { LanePlan } from '@sluice/engine';
 import { LaneBoard } from './lane-board.js';
+import { evenly } from './runner-settings.js';
 import type { LaneAnswer } from './worker/protocol.js';
 
 const counts = { rowsRead: 0, rowsWritten: 0, rowsRejected: 0, bytes: 0 };
@@ -24,22 +25,22 @@ function plan(id: string, megabytes: number): LanePlan {
 }
 
 test('one after the other in the given order, and the end', async () => {
-  const board = new LaneBoard([plan('a', 1), plan('b', 500)], 1);
+  const board = new LaneBoard([plan('a', 1), plan('b', 500)], evenly(1));
   expect(board.width).toBe(1);
   const first = (await board.next())!;
-  expect([first.plan.id, first.parts]).toEqual(['a', 1]);
+  expect([first.plan.id, first.parts]).toEqual(['a', undefined]);
   board.ended(first, done);
   const second = (await board.next())!;
-  expect([second.plan.id, second.parts]).toEqual(['b', 1]);
+  expect([second.plan.id, second.parts]).toEqual(['b', { rows: 1, bytes: 1 }]);
   board.ended(second, done);
   expect(await board.next()).toBeUndefined();
 });
 
 test('a large stream is cut, its parts go to those who wait, and the last one done brings the publication', async () => {
-  const board = new LaneBoard([plan('a', 1), plan('b', 500)], 2);
+  const board = new LaneBoard([plan('a', 1), plan('b', 500)], evenly(2));
   expect(board.width).toBe(2);
   const large = (await board.next())!;
-  expect([large.plan.id, large.parts]).toEqual(['b', 2]);
+  expect([large.plan.id, large.parts]).toEqual(['b', { rows: 2, bytes: 2 }]);
   board.ended((await board.next())!, done);
   const waiting = board.next();
   board.ended(large, split);
@@ -58,14 +59,14 @@ const lost: LaneAnswer = {
 };
 
 test('a stream whose part is lost is started over once none of its parts is in hand, and not a second time', async () => {
-  const board = new LaneBoard([plan('b', 500)], 2);
+  const board = new LaneBoard([plan('b', 500)], evenly(2));
   board.ended((await board.next())!, split);
   const [one, two] = [(await board.next())!, (await board.next())!];
   board.ended(one, lost);
   const waiting = board.next();
   board.ended(two, { status: 'stopped', counts });
   const again = (await waiting)!;
-  expect(again).toEqual({ plan: plan('b', 500), parts: 2, startOver: 'now' });
+  expect(again).toEqual({ plan: plan('b', 500), parts: { rows: 2, bytes: 2 }, startOver: 'now' });
   board.ended(again, { ...split, startedOver: true });
   const parts = [(await board.next())!, (await board.next())!];
   expect(parts.map(({ part, startOver }) => [part, startOver])).toEqual([
@@ -77,7 +78,7 @@ test('a stream whose part is lost is started over once none of its parts is in h
 });
 
 test('a lost publication starts its stream over; parts that nobody took are not read in vain', async () => {
-  const board = new LaneBoard([plan('b', 500)], 2);
+  const board = new LaneBoard([plan('b', 500)], evenly(2));
   board.ended((await board.next())!, split);
   board.ended((await board.next())!, done);
   board.ended((await board.next())!, done);
@@ -94,7 +95,7 @@ test('a lost publication starts its stream over; parts that nobody took are not 
 test.each([[[lost, 'failed']], [['failed', lost]]])(
   'a stream with a part that failed is not started over',
   async (answers) => {
-    const board = new LaneBoard([plan('b', 500)], 2);
+    const board = new LaneBoard([plan('b', 500)], evenly(2));
     board.ended((await board.next())!, split);
     const parts = [(await board.next())!, (await board.next())!];
     const error = { class: 'data', code: 'x', message: 'x' } as const;
@@ -105,7 +106,7 @@ test.each([[[lost, 'failed']], [['failed', lost]]])(
 );
 
 test('a part that fails takes the others of its stream off the board', async () => {
-  const board = new LaneBoard([plan('b', 500), plan('a', 1)], 2);
+  const board = new LaneBoard([plan('b', 500), plan('a', 1)], evenly(2));
   board.ended((await board.next())!, split);
   const part = (await board.next())!;
   const error = { class: 'data', code: 'x', message: 'x' } as const;

@@ -1,9 +1,15 @@
 /** What is left to do of a run, handed out lane by lane; a stream that was cut comes back as its parts, then to be published. */
-import type { LanePlan } from '@sluice/engine';
+import type { LanePlan, MostParts } from '@sluice/engine';
 import type { LaneAnswer, LaneTask } from './worker/protocol.js';
 
 /** Bytes, as the source guesses: below, several connections to one table cost more than they give. */
 const worthCutting = 32 * 1024 * 1024;
+
+/** How many lanes of a run work at once, and into how many parts one stream is cut at the most. */
+export interface Parallelism {
+  readonly lanes: number;
+  readonly parts: MostParts;
+}
 
 export class LaneBoard {
   #queue: LaneTask[];
@@ -19,17 +25,16 @@ export class LaneBoard {
 
   constructor(
     plans: readonly LanePlan[],
-    private readonly parallelism: number,
+    private readonly parallelism: Parallelism,
   ) {
     // The longest first, or the last worker would have the longest all by itself.
-    const ordered = parallelism > 1 ? [...plans].sort((a, b) => bytesOf(b) - bytesOf(a)) : plans;
+    const ordered = parallelism.lanes > 1 ? [...plans].sort((a, b) => bytesOf(b) - bytesOf(a)) : plans;
     this.#queue = ordered.map((plan) => this.#whole(plan));
   }
 
-  /** How many can work at once. */
+  /** How many workers have something to do; a stream that is cut makes it more. */
   get width(): number {
-    const wanted = this.#queue.reduce((sum, { parts }) => sum + (parts ?? 1), 0);
-    return Math.max(1, Math.min(this.parallelism, wanted));
+    return Math.max(1, Math.min(this.parallelism.lanes, this.#running + this.#queue.length));
   }
 
   /** The next task; waits while one that is running may still bring others. undefined: nothing will come any more. */
@@ -103,7 +108,7 @@ export class LaneBoard {
   }
 
   #whole(plan: LanePlan): LaneTask {
-    return { plan, parts: bytesOf(plan) >= worthCutting ? this.parallelism : 1 };
+    return bytesOf(plan) >= worthCutting ? { plan, parts: this.parallelism.parts } : { plan };
   }
 
   #dismiss({ id }: LanePlan): void {

@@ -2,8 +2,9 @@
 import { reportError, runOutcome, tellStartOver, type ErrorReport, type LostPosition } from '@sluice/engine';
 import type { Assignment, Counts, JsonObject, Outcome } from '@sluice/messages';
 import type { Logger } from '@sluice/service';
-import { LaneBoard } from './lane-board.js';
+import { LaneBoard, type Parallelism } from './lane-board.js';
 import type { RunEvents } from './run-events.js';
+import { evenly } from './runner-settings.js';
 import { RunProgress } from './run-progress.js';
 import type { RunnerMetrics } from './runner-metrics.js';
 import type { RunStages } from './run-stages.js';
@@ -18,8 +19,8 @@ export interface AttemptDeps {
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly metrics: Pick<RunnerMetrics, 'rows' | 'bytes' | 'lane'>;
   readonly stages: RunStages;
-  /** Lanes at the same time where the run does not say. */
-  readonly parallelism: number;
+  /** Where the run does not say. */
+  readonly parallelism: Parallelism;
 }
 /** 'lost': somebody else has the run, say no more. 'released': what is left is for another runner. */
 export type AttemptEnd = Outcome | { readonly status: 'lost' } | { readonly status: 'released' };
@@ -30,7 +31,8 @@ export class RunAttempt {
   readonly progress = new RunProgress();
   readonly #workers = new Set<WorkerProcess>();
   readonly #inHand = new Map<WorkerProcess, LaneTask>();
-  #board = new LaneBoard([], 1);
+  #board = new LaneBoard([], evenly(1));
+  readonly #serving: Promise<void>[] = [];
   /** Why a stream that is read in parts is started over, by lane. */
   readonly #lost = new Map<string, LostPosition>();
   #stopped: StopReason | undefined;
@@ -107,10 +109,24 @@ export class RunAttempt {
     this.progress.plan(plan);
     for (const { stream, error } of plan.refused) this.#say('error', error.message, { stream, code: error.code });
     this.#report();
-    this.#board = new LaneBoard(plan.lanes, this.assignment.options.parallelism ?? this.deps.parallelism);
+    const { parallelism } = this.assignment.options;
+    this.#board = new LaneBoard(plan.lanes, parallelism === undefined ? this.deps.parallelism : evenly(parallelism));
     if (this.#stopped !== undefined) this.#board.clear();
-    const others = Array.from({ length: this.#board.width - 1 }, async () => this.#serve(await this.#hire()));
-    await Promise.all([this.#serve(first), ...others]);
+    this.#employ(this.#serve(first));
+    this.#grow();
+    for (let known = 0; known < this.#serving.length;) {
+      known = this.#serving.length;
+      await Promise.all(this.#serving);
+    }
+  }
+
+  /** As many workers as there is work for now. */
+  #grow(): void {
+    while (this.#serving.length < this.#board.width) this.#employ(this.#hire().then((worker) => this.#serve(worker)));
+  }
+  #employ(work: Promise<void>): void {
+    work.catch(() => undefined); // awaited with all the others, maybe later than it fails
+    this.#serving.push(work);
   }
 
   async #hire(): Promise<WorkerProcess> {
@@ -137,6 +153,7 @@ export class RunAttempt {
       if (answer === undefined) this.progress.lost(lane);
       else this.#laneEnded(lane, answer);
       this.#board.ended(lane, answer);
+      this.#grow();
     }
   }
 

@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os';
 import { type OutboundSettings, outboundGate } from '@sluice/outbound';
 import { pluginRoots } from '@sluice/plugin-host';
 import { natsServers, whole } from '@sluice/service';
+import type { Parallelism } from './lane-board.js';
 
 export interface RunnerSettings {
   /** Runs at the same time. */
   readonly slots: number;
-  /** Lanes of one run at the same time, for runs that do not say. */
-  readonly parallelism: number;
+  /** For runs that do not say. */
+  readonly parallelism: Parallelism;
   /** Workers that stand by with their plugins loaded. */
   readonly warmWorkers: number;
   /** Connector types of the sources whose runs this runner takes; empty: all. Runners share a queue or have disjoint ones. */
@@ -32,7 +33,7 @@ export interface RunnerSettings {
 export function runnerSettings(env: NodeJS.ProcessEnv = process.env): RunnerSettings {
   return {
     slots: whole(env, 'SLUICE_RUNNER_SLOTS', 2, 1, 64),
-    parallelism: whole(env, 'SLUICE_PARALLELISM', Math.min(4, availableParallelism()), 1, 32),
+    parallelism: parallelismOf(env),
     warmWorkers: whole(env, 'SLUICE_WARM_WORKERS', 2, 0, 64),
     connectors: list(env['SLUICE_RUNNER_CONNECTORS'], ','),
     pluginRoots: pluginRoots(env),
@@ -54,6 +55,16 @@ function outboundSettings(env: NodeJS.ProcessEnv): OutboundSettings {
   };
   outboundGate(settings);
   return { ...settings, own: [...settings.own, ...natsServers(env['SLUICE_NATS_URL'] ?? '')] };
+}
+
+export const evenly = (lanes: number): Parallelism => ({ lanes, parts: { rows: lanes, bytes: lanes } });
+
+/** As many lanes as cores, at most four; of bytes half of that, as the servers at both ends have to do as much again. */
+function parallelismOf(env: NodeJS.ProcessEnv): Parallelism {
+  if (env['SLUICE_PARALLELISM']) return evenly(whole(env, 'SLUICE_PARALLELISM', 1, 1, 32));
+  const cores = availableParallelism();
+  const lanes = Math.min(4, cores);
+  return { lanes, parts: { rows: lanes, bytes: Math.max(1, Math.min(4, Math.floor(cores / 2))) } };
 }
 
 const list = (text: string | undefined, separator: string): readonly string[] =>

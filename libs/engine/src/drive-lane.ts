@@ -3,7 +3,7 @@ import { isSluiceError, type Lane } from '@sluice/connector-sdk';
 import { backoffDelay, defaultBackoff, type Backoff } from './backoff.js';
 import type { Ends } from './ends.js';
 import { LaneMeter, type LaneCounts } from './lane-meter.js';
-import type { LanePart, LanePlan } from './lane-plan.js';
+import type { LanePart, LanePlan, MostParts } from './lane-plan.js';
 import { lostPosition, tellStartOver, type LostPosition } from './lost-position.js';
 import { publishParts, runLane, type LaneEnd, type LaneInput, type LaneListener } from './run-lane.js';
 import { pause } from './within.js';
@@ -18,7 +18,7 @@ export interface DriveInput {
   readonly backoff?: Backoff;
   readonly chunkBytes?: number;
   /** More than 1: a full read that has not begun may be cut into so many parts. */
-  readonly parts?: number;
+  readonly parts?: MostParts;
   /** The parts are done: show the stream, instead of reading it. */
   readonly publish?: boolean;
   /**

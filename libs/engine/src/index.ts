@@ -4,7 +4,7 @@ export { isComplete } from './engine-marks.js';
 export { driveLane, type DriveInput, type LaneOutcome } from './drive-lane.js';
 export { Ends, type Openers } from './ends.js';
 export { LaneMeter, type LaneCounts } from './lane-meter.js';
-export type { LaneMode, LanePart, LanePlan, Refusal, RunPlan } from './lane-plan.js';
+export type { LaneMode, LanePart, LanePlan, MostParts, Refusal, RunPlan } from './lane-plan.js';
 export { lostPosition, tellStartOver, type LostPosition } from './lost-position.js';
 export { planRun, type PlanInput, type StreamBinding } from './plan-run.js';
 export {

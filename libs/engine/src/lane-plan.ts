@@ -18,6 +18,14 @@ export interface RunPlan {
   readonly lanes: readonly LanePlan[];
   readonly refused: readonly Refusal[];
 }
+/**
+ * Into how many parts a large full read may be cut, by how it is read: a lane of rows is the work of one core here, one of bytes
+ * is the work of two servers, which may well be on this machine too.
+ */
+export interface MostParts {
+  readonly rows: number;
+  readonly bytes: number;
+}
 /** One of several pieces of a full read. `name` stays with the piece over attempts, `part` is the source's own description. */
 export interface LanePart {
   readonly name: string;

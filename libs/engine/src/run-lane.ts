@@ -27,7 +27,7 @@ import {
   withoutMarks,
 } from './engine-marks.js';
 import type { LaneMeter } from './lane-meter.js';
-import type { LanePart, LanePlan } from './lane-plan.js';
+import type { LanePart, LanePlan, MostParts } from './lane-plan.js';
 import { within } from './within.js';
 import { writeBatch } from './write-batch.js';
 
@@ -57,7 +57,7 @@ export interface LaneInput {
   /** Most bytes of rows in one `write`, and the size above which no batch is read ahead. (Invariant 10) */
   readonly chunkBytes?: number;
   /** More than 1: a full read that has not begun may be cut into so many parts. */
-  readonly parts?: number;
+  readonly parts?: MostParts;
 }
 /**
  * 'done': all was read and committed. 'already-done': by an earlier attempt. 'stopped': by the signal. With `parts`: nothing was
@@ -110,7 +110,7 @@ async function pumpFrom(input: LaneInput, last: Checkpoint | undefined): Promise
   // The cut of a stream into parts was committed together with the shadow table, so that a part finds it from the first.
   const target = last === undefined && lane.part === undefined ? plan.target : committed(plan.target);
   logStatements(listener, plan, await destination.prepare(stream, target));
-  const request = withEncoding(plan.request, agree(input.offers, destination.accepts(stream, plan.target)));
+  const request = withEncoding(plan.request, encodingOf(input));
   listener.log('debug', `reading ${stream.id}`, {
     encoding: request.encoding ?? 'rows',
     resumed: last !== undefined,
@@ -138,17 +138,16 @@ function refuseOtherTarget({ request, target }: LanePlan, last: Checkpoint | und
   });
 }
 
+const encodingOf = ({ offers, destination, plan }: LaneInput): Encoding | undefined =>
+  agree(offers, destination.accepts(plan.request.stream, plan.target));
+
 /** Cuts a large full read; the pieces are committed before any row of theirs, together with the shadow table they share. */
-async function cut({
-  source,
-  destination,
-  plan,
-  listener,
-  parts = 1,
-}: LaneInput): Promise<readonly LanePart[] | undefined> {
+async function cut(input: LaneInput): Promise<readonly LanePart[] | undefined> {
+  const { source, destination, plan, listener } = input;
   const { stream, mode } = plan.request;
-  if (parts < 2 || mode !== 'full' || plan.target.mode !== 'replace' || source.split === undefined) return undefined;
-  const pieces = await source.split(stream, parts);
+  const most = input.parts?.[encodingOf(input) === undefined ? 'rows' : 'bytes'] ?? 1;
+  if (most < 2 || mode !== 'full' || plan.target.mode !== 'replace' || source.split === undefined) return undefined;
+  const pieces = await source.split(stream, most);
   if (pieces.length < 2) return undefined;
   logStatements(listener, plan, await destination.prepare(stream, plan.target));
   const checkpoint = checkpointOfParts(pieces);

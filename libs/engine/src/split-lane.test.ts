@@ -1,6 +1,6 @@
-import { DataError, TransientError, type Lane } from '@sluice/connector-sdk';
+import { DataError, TransientError, type Encoding, type Lane } from '@sluice/connector-sdk';
 import { MemoryDatabase } from '../test/memory-destination.js';
-import { memorySource, numbers, type Script } from '../test/memory-source.js';
+import { lineEncoding, memorySource, numbers, type Script } from '../test/memory-source.js';
 import { driveLane, type DriveInput, type LaneOutcome } from './drive-lane.js';
 import { Ends } from './ends.js';
 import type { LanePart, LanePlan } from './lane-plan.js';
@@ -17,16 +17,20 @@ const rows = (db: MemoryDatabase): unknown[] =>
     .map(([n]) => n)
     .sort((a, b) => Number(a) - Number(b));
 
-type Task = Pick<DriveInput, 'plan'> & Partial<Pick<DriveInput, 'parts' | 'publish'>> & { readonly part?: string };
+type Task = Pick<DriveInput, 'plan'> &
+  Partial<Pick<DriveInput, 'parts' | 'publish'>> & {
+    readonly part?: string;
+    readonly offers?: readonly Encoding[];
+  };
 async function drive(db: MemoryDatabase, script: Script, task: Task, fence = 1n): Promise<LaneOutcome> {
   const { signal } = new AbortController();
   const openers = {
-    offers: [],
+    offers: task.offers ?? [],
     source: async (stop: AbortSignal) => memorySource(script, stop),
     destination: async () => db.connect(),
   };
   await using ends = new Ends(openers, signal);
-  const { part, ...rest } = task;
+  const { part, offers: _, ...rest } = task;
   const lane: Lane = { id: plan.id, fence, generation: 1, ...(part !== undefined && { part }) };
   const listener = { log: () => undefined };
   return await driveLane({ ...rest, ends, lane, signal, listener, backoff: { tries: 2, base: 1, cap: 1 } });
@@ -36,7 +40,7 @@ const partTask = ({ name, part }: LanePart): Task => ({
   part: name,
 });
 async function cut(db: MemoryDatabase, script: Script, parts = 3): Promise<readonly LanePart[]> {
-  const outcome = await drive(db, script, { plan, parts });
+  const outcome = await drive(db, script, { plan, parts: { rows: parts, bytes: parts } });
   if (outcome.status !== 'split') throw new Error(outcome.status);
   return outcome.parts;
 }
@@ -70,13 +74,15 @@ test('the next attempt goes on with the same parts, and repeats none that is don
     at === 'before-commit' && ++commits >= 4 ? new DataError('dead', { stream: numbers.id }) : undefined;
   for (const part of parts) await drive(db, { count: 10, window: 2 }, partTask(part));
   db.crash = () => undefined;
-  const again = await drive(db, { count: 10, window: 2 }, { plan, parts: 5 }, 2n);
+  const again = await drive(db, { count: 10, window: 2 }, { plan, parts: { rows: 5, bytes: 5 } }, 2n);
   expect(again).toMatchObject({ status: 'split', parts });
   const outcomes = await Promise.all(parts.map((part) => drive(db, { count: 10, window: 2 }, partTask(part), 2n)));
   expect(outcomes.map(({ status }) => status)).toEqual(['already-done', 'done', 'done']);
   await drive(db, { count: 10, window: 2 }, { plan, publish: true }, 2n);
   expect([rows(db), db.swaps]).toEqual([upTo(10), 1]);
-  expect((await drive(db, { count: 10, window: 2 }, { plan, parts: 5 }, 3n)).status).toBe('already-done');
+  expect((await drive(db, { count: 10, window: 2 }, { plan, parts: { rows: 5, bytes: 5 } }, 3n)).status).toBe(
+    'already-done',
+  );
 });
 
 test('a publication whose answer was lost is not repeated', async () => {
@@ -91,8 +97,24 @@ test('a publication whose answer was lost is not repeated', async () => {
 
 test('what is begun, small or appended is not cut', async () => {
   const db = new MemoryDatabase();
-  expect((await drive(db, { count: 4, window: 2 }, { plan, parts: 1 })).status).toBe('done');
+  expect((await drive(db, { count: 4, window: 2 }, { plan, parts: { rows: 1, bytes: 1 } })).status).toBe('done');
   const one = new MemoryDatabase();
   const append: LanePlan = { ...plan, target: { ...plan.target, mode: 'append' } };
-  expect((await drive(one, { count: 4, window: 2 }, { plan: append, parts: 3 })).status).toBe('done');
+  expect((await drive(one, { count: 4, window: 2 }, { plan: append, parts: { rows: 3, bytes: 3 } })).status).toBe(
+    'done',
+  );
+});
+
+test('rows are cut into more parts than bytes, which keep the servers at both ends busy', async () => {
+  const ways = [
+    { offers: [], parts: { rows: 3, bytes: 1 } },
+    { offers: [lineEncoding], parts: { rows: 1, bytes: 3 } },
+    { offers: [lineEncoding], parts: { rows: 3, bytes: 1 } },
+  ];
+  const outcomes = ways.map((way) => {
+    const db = new MemoryDatabase();
+    db.encodings = [lineEncoding];
+    return drive(db, { count: 10, window: 2 }, { plan, ...way });
+  });
+  expect((await Promise.all(outcomes)).map(({ status }) => status)).toEqual(['split', 'split', 'done']);
 });

@@ -183,7 +183,7 @@ test('a first attempt that ended between its DDL and its first commit left nothi
 describe('in parts', () => {
   const script = { count: 9, window: 2 };
   async function cut(db: MemoryDatabase, task: Task = {}): Promise<LaneOutcome & { status: 'split' }> {
-    const { outcome } = await drive(db, script, { parts: 3, ...task });
+    const { outcome } = await drive(db, script, { parts: { rows: 3, bytes: 3 }, ...task });
     if (outcome.status !== 'split') throw new Error(outcome.status);
     return outcome;
   }
@@ -235,7 +235,7 @@ describe('in parts', () => {
   test('a lane that starts over by itself says so to the parts it is cut into', async () => {
     const db = new MemoryDatabase();
     await begin(db);
-    const { outcome } = await drive(db, { ...script, ...losing }, { fence: 2n, parts: 3 });
+    const { outcome } = await drive(db, { ...script, ...losing }, { fence: 2n, parts: { rows: 3, bytes: 3 } });
     expect(outcome).toMatchObject({ status: 'split', startedOver: true });
   });
 });

@@ -78,7 +78,7 @@ export const variables: readonly Variable[] = [
     'SLUICE_PARALLELISM',
     'runner',
     'processor cores, at most 4',
-    'Lanes of one run at the same time: streams side by side, a large one in parts. `options.parallelism` of a connection overrides it.',
+    'Lanes of one run at the same time: streams side by side, a large one in parts (when nothing is set and bytes are handed through, in half as many). `options.parallelism` of a connection overrides it.',
   ),
   variable('SLUICE_WARM_WORKERS', 'runner', '2', 'Worker processes that stand by with their plugins loaded.'),
   variable(

@@ -7,6 +7,7 @@ import type {
   LanePlan,
   LogLevel,
   LostPosition,
+  MostParts,
   Phase,
   StreamBinding,
 } from '@sluice/engine';
@@ -58,7 +59,7 @@ export interface LaneTask {
   /** The name of the part that the plan's request is of. */
   readonly part?: string;
   /** More than 1: the lane may be cut into so many. */
-  readonly parts?: number;
+  readonly parts?: MostParts;
   /** All parts are done: show the stream. */
   readonly publish?: boolean;
   /** 'now': its parts were lost. 'never': it was started over before, in this attempt. */
