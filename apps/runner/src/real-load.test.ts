@@ -196,7 +196,8 @@ test('what a killed load left at the destination is dropped: fences, checkpoints
   const second = await startRunnerProcess(house.url, root);
   const drop = () => {
     house.catalog.tickets.set('t', { role: 'destination', type: 'postgres', config: to.config, secrets: to.secrets });
-    return house.catalog.call('runner.probes.drop', { ticket: 't', lanes: ['pipe/full/public.big', 'pipe/full/none'] });
+    const lanes = ['pipe/full/public.big', 'pipe/incremental/public.big', 'pipe/full/none'];
+    return house.catalog.call('runner.probes.drop', { ticket: 't', lanes });
   };
   expect(await drop()).toEqual([]);
   expect(await to.query('SELECT lane FROM _sluice_checkpoints')).toEqual([]);

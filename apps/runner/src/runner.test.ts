@@ -223,7 +223,7 @@ describe('with a runner', () => {
   });
 
   test('lanes run side by side when the pipeline says so', async () => {
-    const tables = { a: 30, b: 30, c: 30, d: 30 };
+    const tables = { a: 150, b: 150, c: 150, d: 150 };
     const source = { tables, pace: 100 };
     const run = await house.catalog.start({
       source,
@@ -232,7 +232,7 @@ describe('with a runner', () => {
     });
     const { outcome, streams } = await ended(run);
     expect([outcome.status, streams.length]).toEqual(['succeeded', 4]);
-    expect(Object.keys(tables).map(table)).toEqual([upTo(30), upTo(30), upTo(30), upTo(30)]);
+    expect(Object.keys(tables).map(table)).toEqual([upTo(150), upTo(150), upTo(150), upTo(150)]);
     // Events hold what moved: the state of all streams is what they add up to.
     const status = new Map<string, string>();
     const running = events(run, 'progress').map((event) => {
