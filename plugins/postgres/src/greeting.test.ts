@@ -15,6 +15,11 @@ const ready = 'Z\0\0\0\x05I';
 const mysqlGreeting =
   '\x4a\0\0\0\x0a8.0.36\0\x01\0\0\x0012345678\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\x00123456789012\0mysql_native_password\0';
 
+/** One second where the end of the time is what is tested, and else enough for a machine that does much besides. */
+const patience = (expected: object): { connect_timeout: number } => ({
+  connect_timeout: JSON.stringify(expected).includes('within 1 s') ? 1 : 30,
+});
+
 async function failure(talk: (socket: Socket) => void, more: Partial<SourceConfig> = {}) {
   await using server = await tinyServer(talk);
   const config = sourceConfig.parse({
@@ -23,7 +28,7 @@ async function failure(talk: (socket: Socket) => void, more: Partial<SourceConfi
     database: 'd',
     username: 'u',
     password: 'open-sesame',
-    connect_timeout: 1,
+    connect_timeout: 30,
     ...more,
   });
   const error = await connect(config, { dial: plainDial }).then(
@@ -82,7 +87,7 @@ describe.each(['disable', 'prefer', 'require'] as const)('ssl_mode %s', (ssl_mod
       unreachable('it closed the connection without a word'),
     ],
   ])('%s', async (_, talk, expected) => {
-    expect(await failure(talk, { ssl_mode })).toMatchObject(expected);
+    expect(await failure(talk, { ssl_mode, ...patience(expected) })).toMatchObject(expected);
   });
 });
 
@@ -124,7 +129,7 @@ test.each<[string, (socket: Socket) => void, object]>([
     { class: 'transient', code: 'connection-lost' },
   ],
 ])('in mid handshake: %s', async (_, talk, expected) => {
-  expect(await failure(talk, { ssl_mode: 'disable' })).toMatchObject(expected);
+  expect(await failure(talk, { ssl_mode: 'disable', ...patience(expected) })).toMatchObject(expected);
 });
 
 test('[R5] the same garbage under TLS ends in the same words, and not the process', async () => {
