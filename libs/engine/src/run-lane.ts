@@ -21,8 +21,11 @@ import {
   isComplete,
   markComplete,
   markCounts,
+  markShape,
   markTarget,
   partsOf,
+  shapeIn,
+  shapeOf,
   targetIn,
   withoutMarks,
 } from './engine-marks.js';
@@ -77,6 +80,7 @@ export function runLane(input: LaneInput): Promise<LaneEnd> {
     input.meter.resumed(last);
     if (plan.request.mode === 'full' && isComplete(last)) return 'already-done';
     refuseOtherTarget(plan, last);
+    refuseOtherShape(plan, last);
     if (signal.aborted) return 'stopped';
     if (lane.part === undefined) {
       if (last === undefined) goesOn(false);
@@ -138,6 +142,17 @@ function refuseOtherTarget({ request, target }: LanePlan, last: Checkpoint | und
   });
 }
 
+/**
+ * A column that came, went or changed since this load began is in one half of its rows only; no destination could tell, as the
+ * shadow table takes both. (Invariants 7 and 9)
+ */
+function refuseOtherShape({ request: { stream }, target }: LanePlan, last: Checkpoint | undefined): void {
+  const [before, now] = [shapeIn(last), shapeOf(stream)];
+  if (before === undefined || before === now || target.mode !== 'replace') return;
+  const message = `the columns or the key of ${stream.id} are not those that its load began with`;
+  throw new LostPositionError(message, `shape ${before}`, `shape ${now}`, { fix: 'start the load over' });
+}
+
 /** Cuts a large full read; the pieces are committed before any row of theirs, together with the shadow table they share. */
 async function cut({
   source,
@@ -151,7 +166,7 @@ async function cut({
   const pieces = await source.split(stream, parts);
   if (pieces.length < 2) return undefined;
   logStatements(listener, plan, await destination.prepare(stream, plan.target));
-  const checkpoint = checkpointOfParts(pieces);
+  const checkpoint = markShape(checkpointOfParts(pieces), stream);
   await destination.commit(checkpoint);
   listener.committed?.(checkpoint, false);
   return partsOf(checkpoint);
@@ -266,7 +281,8 @@ class Pump {
     const { destination, source, meter, listener, lane } = this.input;
     if (complete) listener.phase?.('finishing');
     const { request, target } = this.input.plan;
-    const marked = request.mode === 'full' ? checkpoint : markTarget(checkpoint, target.table);
+    const marked =
+      request.mode === 'full' ? markShape(checkpoint, request.stream) : markTarget(checkpoint, target.table);
     const kept = markCounts(complete ? markComplete(marked) : marked, meter.next);
     // Invariant 1: data and checkpoint become durable together. Invariant 5: the last one publishes. A part publishes nothing.
     await destination.commit(kept, complete && lane.part === undefined ? this.#stream : undefined);
