@@ -520,3 +520,55 @@ test('a partial run says which streams failed and why, and is not tried again', 
   const kept = await one.rpc.call('catalog.runs.streams', { tenantId, id: run.id });
   expect(kept.map((view) => view.error?.end)).toEqual([undefined, 'destination', 'destination']);
 });
+
+test('another source while an attempt waits for its turn: what was loaded from the first is not gone on from', async () => {
+  const other = (await newPipeline()).sourceId;
+  for (const mode of ['full', 'incremental'] as const) {
+    const { id } = await newPipeline({ mode });
+    const run = await trigger(id);
+    const first = (await claim(run.id))!;
+    await one.rpc.call('catalog.runs.finish', {
+      ...held(first),
+      outcome: fail('transient'),
+      counts: counts(5),
+      streams: [],
+    });
+    const next = await trigger(id, { trigger: 'retry', previousId: run.id });
+    const name = `p${made}`;
+    await one.rpc.call('catalog.pipelines.update', { tenantId, id, actor, name, sourceId: other, mode });
+    const second = (await claim(next.id))!;
+    expect(second.source.name).not.toBe(first.source.name);
+    expect(second.generation).toBe(first.generation + 1);
+    await one.rpc.call('catalog.runs.finish', {
+      ...held(second),
+      outcome: { status: 'succeeded' },
+      counts: counts(5),
+      streams: [],
+    });
+    const later = (await claim((await trigger(id)).id))!;
+    expect(later.generation).toBe(mode === 'full' ? second.generation + 1 : second.generation);
+    await one.rpc.call('catalog.runs.finish', {
+      ...held(later),
+      outcome: { status: 'succeeded' },
+      counts: counts(5),
+      streams: [],
+    });
+  }
+});
+
+test('a retry in the generation of the attempt before stays in it, whatever else of the pipeline has changed', async () => {
+  const { id, sourceId } = await newPipeline();
+  const name = `p${made}`;
+  const run = await trigger(id);
+  const first = (await claim(run.id))!;
+  await one.rpc.call('catalog.runs.finish', {
+    ...held(first),
+    outcome: fail('transient'),
+    counts: counts(5),
+    streams: [],
+  });
+  const next = await trigger(id, { trigger: 'retry', previousId: run.id });
+  const options = { maxAttempts: 5 };
+  await one.rpc.call('catalog.pipelines.update', { tenantId, id, actor, name, sourceId, mode: 'full', options });
+  expect((await claim(next.id))!.generation).toBe(first.generation);
+});
