@@ -29,7 +29,7 @@ import {
   targetIn,
   withoutMarks,
 } from './engine-marks.js';
-import type { LaneMeter } from './lane-meter.js';
+import type { LaneMeter, PartCounts } from './lane-meter.js';
 import type { LanePart, LanePlan } from './lane-plan.js';
 import { within } from './within.js';
 import { writeBatch } from './write-batch.js';
@@ -61,6 +61,8 @@ export interface LaneInput {
   readonly chunkBytes?: number;
   /** More than 1: a full read that has not begun may be cut into so many parts. */
   readonly parts?: number;
+  /** With `publishParts`: what they have committed, for an attempt that finds them published. */
+  readonly ofParts?: PartCounts;
 }
 /**
  * 'done': all was read and committed. 'already-done': by an earlier attempt. 'stopped': by the signal. With `parts`: nothing was
@@ -181,7 +183,8 @@ export function publishParts(input: LaneInput): Promise<LaneEnd> {
     const { stream } = plan.request;
     await destination.prepare(stream, committed(plan.target));
     listener.phase?.('finishing');
-    const checkpoint = markComplete({ ...last, v: last?.v ?? 1 });
+    const complete = markComplete({ ...last, v: last?.v ?? 1 });
+    const checkpoint = input.ofParts ? markCounts(complete, input.meter.ofParts(input.ofParts)) : complete; // Invariant 6
     await destination.commit(checkpoint, stream.id);
     listener.committed?.(checkpoint, true);
     return 'done';

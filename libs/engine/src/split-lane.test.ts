@@ -17,7 +17,8 @@ const rows = (db: MemoryDatabase): unknown[] =>
     .map(([n]) => n)
     .sort((a, b) => Number(a) - Number(b));
 
-type Task = Pick<DriveInput, 'plan'> & Partial<Pick<DriveInput, 'parts' | 'publish'>> & { readonly part?: string };
+type Task = Pick<DriveInput, 'plan'> &
+  Partial<Pick<DriveInput, 'parts' | 'publish' | 'ofParts'>> & { readonly part?: string };
 async function drive(db: MemoryDatabase, script: Script, task: Task, fence = 1n): Promise<LaneOutcome> {
   const { signal } = new AbortController();
   const openers = {
@@ -77,6 +78,21 @@ test('the next attempt goes on with the same parts, and repeats none that is don
   await drive(db, { count: 10, window: 2 }, { plan, publish: true }, 2n);
   expect([rows(db), db.swaps]).toEqual([upTo(10), 1]);
   expect((await drive(db, { count: 10, window: 2 }, { plan, parts: 5 }, 3n)).status).toBe('already-done');
+});
+
+test('an attempt that finds the stream published counts the rows of its parts (Invariant 6)', async () => {
+  const db = new MemoryDatabase();
+  const script = { count: 10, window: 2 };
+  const counts = { rowsWritten: 0, bytes: 0 };
+  for (const part of await cut(db, script)) {
+    const done = await drive(db, script, partTask(part));
+    counts.rowsWritten += done.counts.rowsWritten;
+    counts.bytes += done.counts.bytes;
+  }
+  const published = await drive(db, script, { plan, publish: true, ofParts: counts });
+  expect(published).toMatchObject({ status: 'done', counts: { rowsWritten: 0 } }); // told by the parts already
+  const next = await drive(db, script, { plan, parts: 3 }, 2n);
+  expect(next).toMatchObject({ status: 'already-done', counts: { rowsRead: 10, rowsWritten: 10, bytes: 100 } });
 });
 
 test('a publication whose answer was lost is not repeated', async () => {

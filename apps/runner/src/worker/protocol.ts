@@ -7,6 +7,7 @@ import type {
   LanePlan,
   LogLevel,
   LostPosition,
+  PartCounts,
   Phase,
   StreamBinding,
 } from '@sluice/engine';
@@ -61,6 +62,8 @@ export interface LaneTask {
   readonly parts?: number;
   /** All parts are done: show the stream. */
   readonly publish?: boolean;
+  /** With `publish`: what they have committed. */
+  readonly ofParts?: PartCounts;
   /** 'now': its parts were lost. 'never': it was started over before, in this attempt. */
   readonly startOver?: 'now' | 'never';
 }
