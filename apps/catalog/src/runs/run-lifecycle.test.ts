@@ -572,3 +572,41 @@ test('a retry in the generation of the attempt before stays in it, whatever else
   await one.rpc.call('catalog.pipelines.update', { tenantId, id, actor, name, sourceId, mode: 'full', options });
   expect((await claim(next.id))!.generation).toBe(first.generation);
 });
+
+test('a load that a later attempt started over, and that became smaller: shown is what became visible (Invariant 6)', async () => {
+  const { id } = await newPipeline();
+  const run = await trigger(id);
+  const table = (rows: number, status: 'succeeded' | 'pending') => ({
+    stream: 'public.orders',
+    status,
+    estimatedRows: 9,
+    error: null,
+    ...counts(rows),
+  });
+  const end = async (runId: string, outcome: object, rows: number, status: 'succeeded' | 'pending') =>
+    one.rpc.call('catalog.runs.finish', {
+      ...held((await claim(runId))!),
+      outcome: outcome as { status: 'succeeded' },
+      counts: counts(rows),
+      streams: [table(rows, status)],
+    });
+  const shown = async () => [
+    (await one.rpc.call('catalog.runs.get', { tenantId, id: run.id })).rowsWritten,
+    (
+      await one.rpc.call('catalog.runs.list', {
+        tenantId,
+        pipelineId: id,
+        page: 0,
+        size: 9,
+        sort: 'startedAt',
+        descending: true,
+      })
+    ).items[0]?.rowsWritten,
+    (await one.rpc.call('catalog.runs.streams', { tenantId, id: run.id }))[0]?.rowsWritten,
+  ];
+  await end(run.id, fail('transient'), 9, 'pending');
+  const next = await trigger(id, { trigger: 'retry', previousId: run.id });
+  expect(await shown()).toEqual([9, 9, 9]); // until the next attempt knows better
+  await end(next.id, { status: 'succeeded' }, 7, 'succeeded');
+  expect(await shown()).toEqual([7, 7, 7]);
+});
