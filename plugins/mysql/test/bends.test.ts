@@ -171,4 +171,39 @@ describe.each(servers)('values that would be bent, %s', (_, url) => {
     for (const mode of ['replace', 'upsert'] as const) await load(mode, 'rows', own, 'B');
     expect(await lab.sql('SELECT v FROM orders')).toEqual([['B']]);
   });
+
+  test('keys that only the target takes for one do not overwrite each other, though the source is of the family', async () => {
+    to = await lab.destination();
+    const native = { nullable: false, native: 'varchar(20)', length: 20 };
+    const stream = { ...streamOf(col('v', 'int32')), system: 'mysql', key: ['k'] };
+    const keyed: Stream = { ...stream, columns: [col('k', 'string', native), col('v', 'int32')] };
+    for (const columns of ['k VARCHAR(20) COLLATE utf8mb4_general_ci', 'k VARCHAR(20) CHARACTER SET latin1']) {
+      await lab.sql('DROP TABLE IF EXISTS orders');
+      await lab.sql(`CREATE TABLE orders (${columns} PRIMARY KEY, v INT)`);
+      await to.resume(laneOf(`folds ${(loads += 1)}`));
+      await to.prepare(keyed, targetOf('orders', 'upsert', ['k']));
+      await to.write({
+        kind: 'rows',
+        stream: keyed.id,
+        rows: [
+          ['a', 1],
+          ['b', 3],
+        ],
+      });
+      await to.commit({ v: 1 });
+      await to.write({
+        kind: 'rows',
+        stream: keyed.id,
+        rows: [
+          ['c', 1],
+          ['C', 2],
+        ],
+      });
+      await expect(to.commit({ v: 2 })).rejects.toMatchObject({ class: 'data', code: 'target-mismatch' });
+      expect(await lab.sql('SELECT k, v FROM orders ORDER BY k')).toEqual([
+        ['a', '1'],
+        ['b', '3'],
+      ]);
+    }
+  });
 });

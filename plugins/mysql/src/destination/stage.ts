@@ -48,7 +48,8 @@ export async function prepareStage(request: StageRequest): Promise<{ stage: Stag
   );
   const otherUniques = (existing?.uniques ?? []).some((unique) => !sameSet(unique, key));
   const bends = bendsIn(existing, columns);
-  return { stage: { load, target, path, otherUniques, bends, rows: 0, changes: noChanges() }, statements };
+  const foldedKey = upsert ? foldedKeyOf(existing, key) : [];
+  return { stage: { load, target, path, otherUniques, foldedKey, bends, rows: 0, changes: noChanges() }, statements };
 }
 
 function bendsIn(existing: Existing | undefined, columns: readonly ColumnSpec[]): ReadonlyMap<string, Bends> {
@@ -59,6 +60,16 @@ function bendsIn(existing: Existing | undefined, columns: readonly ColumnSpec[])
     if (bends !== undefined) found.set(column.name, bends);
   }
   return found;
+}
+
+function foldedKeyOf(existing: Existing | undefined, key: readonly string[]): readonly string[] {
+  const own = key.map((name) => existing?.columns.find((column) => column.name.toLowerCase() === name.toLowerCase()));
+  if (!own.some((column) => column?.folds === true)) return [];
+  return key.map((name, i) => {
+    const [text, collation] = [`s.${quoteName(name)}`, own[i]?.folds === true ? own[i].collation : undefined];
+    const charset = collation?.split('_')[0];
+    return charset === undefined ? text : `CONVERT(${text} USING ${charset}) COLLATE ${quoteName(collation!)}`;
+  });
 }
 
 /** Rows that are loaded as they are leave these out: they are to be written whole. */
