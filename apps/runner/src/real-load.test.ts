@@ -184,8 +184,9 @@ test('an incremental stream whose target is gone stays failed, and says how to r
 });
 
 test('what a killed load left at the destination is dropped: fences, checkpoints and shadow tables', async () => {
+  await to.query(`DROP TABLE IF EXISTS big; CREATE TABLE big AS SELECT 1 AS id`);
   const first = await startRunnerProcess(house.url, root);
-  const run = await start(2 ** 20, 4, 3);
+  const run = await start(2 ** 20, 20, 3); // later than any load before
   const commits = () => run.events.filter((event) => event.kind === 'checkpoint').length;
   await until(() => commits() >= 5, 'some commits');
   await first.kill('SIGKILL');
@@ -198,10 +199,10 @@ test('what a killed load left at the destination is dropped: fences, checkpoints
     return house.catalog.call('runner.probes.drop', { ticket: 't', lanes: ['pipe/full/public.big', 'pipe/full/none'] });
   };
   expect(await drop()).toEqual([]);
-  expect(await to.query('SELECT lane FROM _sluice_checkpoints')).toEqual([]);
+  expect(await to.query(`SELECT lane FROM _sluice_checkpoints WHERE lane LIKE 'pipe/full/%'`)).toEqual([]);
   expect(await ours()).toEqual([{ relname: '_sluice_checkpoints' }]);
   expect(await drop()).toEqual([]);
-  expect(await to.query(sum)).toEqual(await from.query(sum)); // the table itself stays
+  expect(await to.query('SELECT id FROM big')).toEqual([{ id: 1 }]); // the table itself stays
   await second.kill('SIGTERM');
 });
 
