@@ -4,6 +4,7 @@ import { evenly } from './runner-settings.js';
 import type { LaneAnswer } from './worker/protocol.js';
 
 const counts = { rowsRead: 0, rowsWritten: 0, rowsRejected: 0, bytes: 0 };
+const none = { rowsWritten: 0, bytes: 0 };
 const done: LaneAnswer = { status: 'done', counts };
 const split: LaneAnswer = {
   status: 'split',
@@ -46,10 +47,10 @@ test('a large stream is cut, its parts go to those who wait, and the last one do
   board.ended(large, split);
   const [one, two] = [(await waiting)!, (await board.next())!];
   expect([one.part, one.plan.request.part, two.part, two.plan.request.part]).toEqual(['1 of 2', [0], '2 of 2', [1]]);
-  board.ended(two, done);
+  board.ended(two, { ...done, counts: { ...counts, rowsWritten: 3, bytes: 30 } });
   const last = board.next();
-  board.ended(one, { status: 'already-done', counts });
-  expect(await last).toEqual({ plan: plan('b', 500), publish: true });
+  board.ended(one, { status: 'already-done', counts: { ...counts, rowsWritten: 4, bytes: 40 } });
+  expect(await last).toEqual({ plan: plan('b', 500), publish: true, ofParts: { rowsWritten: 7, bytes: 70 } });
 });
 
 const lost: LaneAnswer = {
@@ -74,7 +75,7 @@ test('a stream whose part is lost is started over once none of its parts is in h
     ['2 of 2', 'never'],
   ]);
   for (const part of parts) board.ended(part, done);
-  expect(await board.next()).toEqual({ plan: plan('b', 500), publish: true, startOver: 'never' });
+  expect(await board.next()).toEqual({ plan: plan('b', 500), publish: true, ofParts: none, startOver: 'never' });
 });
 
 test('a lost publication starts its stream over; parts that nobody took are not read in vain', async () => {

@@ -1,5 +1,5 @@
 /** What is left to do of a run, handed out lane by lane; a stream that was cut comes back as its parts, then to be published. */
-import type { LanePlan, MostParts } from '@sluice/engine';
+import type { LanePlan, MostParts, PartCounts } from '@sluice/engine';
 import type { LaneAnswer, LaneTask } from './worker/protocol.js';
 
 /** Bytes, as the source guesses: below, several connections to one table cost more than they give. */
@@ -15,6 +15,8 @@ export class LaneBoard {
   #queue: LaneTask[];
   /** Parts that are not yet done, by lane. */
   readonly #parts = new Map<string, Set<string>>();
+  /** What parts that are done have committed, by lane. */
+  readonly #committed = new Map<string, PartCounts>();
   /** Tasks in hand, by lane. */
   readonly #inHand = new Map<string, number>();
   /** Lanes whose parts were lost: to be started over once none of them is in hand. */
@@ -75,6 +77,7 @@ export class LaneBoard {
 
   #cut({ plan }: LaneTask, { parts, startedOver }: LaneAnswer & { status: 'split' }): void {
     this.#parts.set(plan.id, new Set(parts.map(({ name }) => name)));
+    this.#committed.set(plan.id, { rowsWritten: 0, bytes: 0 });
     const tasks = parts.map(({ name, part }) => ({
       plan: { ...plan, request: { ...plan.request, part } },
       part: name,
@@ -93,8 +96,16 @@ export class LaneBoard {
       return;
     }
     left?.delete(part);
+    const ofParts = this.#count(plan, answer.counts);
     if (left?.size !== 0) return;
-    this.#queue.unshift({ plan: wholeOf(plan), publish: true, ...(startOver && { startOver }) });
+    this.#queue.unshift({ plan: wholeOf(plan), publish: true, ofParts, ...(startOver && { startOver }) });
+  }
+
+  #count({ id }: LanePlan, { rowsWritten, bytes }: PartCounts): PartCounts {
+    const before = this.#committed.get(id) ?? { rowsWritten: 0, bytes: 0 };
+    const now = { rowsWritten: before.rowsWritten + rowsWritten, bytes: before.bytes + bytes };
+    this.#committed.set(id, now);
+    return now;
   }
 
   #lose({ plan }: LaneTask): void {

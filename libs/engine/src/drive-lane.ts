@@ -2,7 +2,7 @@
 import { isSluiceError, type Lane } from '@sluice/connector-sdk';
 import { backoffDelay, defaultBackoff, type Backoff } from './backoff.js';
 import type { Ends } from './ends.js';
-import { LaneMeter, type LaneCounts } from './lane-meter.js';
+import { LaneMeter, type LaneCounts, type PartCounts } from './lane-meter.js';
 import type { LanePart, LanePlan, MostParts } from './lane-plan.js';
 import { lostPosition, tellStartOver, type LostPosition } from './lost-position.js';
 import { publishParts, runLane, type LaneEnd, type LaneInput, type LaneListener } from './run-lane.js';
@@ -21,6 +21,8 @@ export interface DriveInput {
   readonly parts?: MostParts;
   /** The parts are done: show the stream, instead of reading it. */
   readonly publish?: boolean;
+  /** With `publish`: what the parts have committed. They have told their counts already; this lane's are zero. */
+  readonly ofParts?: PartCounts;
   /**
    * A load whose position is lost is started over, once: by itself, or, when it is in parts, by whoever drives them (status 'lost').
    * 'now': its parts were lost, start over before anything else. 'never': it was started over already. Both: not once more.

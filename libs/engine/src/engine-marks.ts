@@ -2,7 +2,8 @@
  * What the engine itself keeps in checkpoints, beside what the source put there: only the destination knows what is durable
  * (Invariant 1), so there is no other place. Marks begin with '$' and are taken off before the source sees its checkpoint.
  */
-import type { Checkpoint, Json } from '@sluice/connector-sdk';
+import { createHash } from 'node:crypto';
+import type { Checkpoint, Json, Stream } from '@sluice/connector-sdk';
 import type { LanePart } from './lane-plan.js';
 
 /** A full read has ended: a later attempt of the same generation leaves it alone; the source would rightly start anew. */
@@ -39,6 +40,22 @@ export const targetIn = (checkpoint: Checkpoint | undefined): string | undefined
   return Array.isArray(table) ? table.join('.') : undefined;
 };
 
+/** The columns and the key that rows of a full load had so far: rows of another shape do not make one table with them. */
+const shape = '$shape';
+export const shapeOf = ({ columns, key }: Stream): string =>
+  createHash('sha256')
+    .update(JSON.stringify([columns.map(({ name, type, native }) => [name, type, native]), key]))
+    .digest('hex')
+    .slice(0, 16);
+export const markShape = (checkpoint: Checkpoint, stream: Stream): Checkpoint => ({
+  ...checkpoint,
+  [shape]: shapeOf(stream),
+});
+export const shapeIn = (checkpoint: Checkpoint | undefined): string | undefined => {
+  const known = checkpoint?.[shape];
+  return typeof known === 'string' ? known : undefined;
+};
+
 export const markComplete = (checkpoint: Checkpoint): Checkpoint => ({ ...checkpoint, [complete]: true });
 export const isComplete = (checkpoint: Checkpoint | undefined): boolean => checkpoint?.[complete] === true;
 
@@ -49,7 +66,8 @@ export function partsOf(checkpoint: Checkpoint | undefined): readonly LanePart[]
   return pieces.map((part: Json, i) => ({ name: `${i + 1} of ${pieces.length}`, part }));
 }
 
+const marks: ReadonlySet<string> = new Set([complete, parts, counts, target, shape]);
 export function withoutMarks(checkpoint: Checkpoint): Checkpoint {
-  const { [complete]: _complete, [parts]: _parts, [counts]: _counts, [target]: _target, ...own } = checkpoint;
-  return { ...own, v: checkpoint.v };
+  const own = Object.entries(checkpoint).filter(([name]) => !marks.has(name));
+  return { ...Object.fromEntries(own), v: checkpoint.v };
 }

@@ -3,7 +3,7 @@ export { backoffDelay, defaultBackoff, type Backoff } from './backoff.js';
 export { isComplete } from './engine-marks.js';
 export { driveLane, type DriveInput, type LaneOutcome } from './drive-lane.js';
 export { Ends, type Openers } from './ends.js';
-export { LaneMeter, type LaneCounts } from './lane-meter.js';
+export { LaneMeter, type LaneCounts, type PartCounts } from './lane-meter.js';
 export type { LaneMode, LanePart, LanePlan, MostParts, Refusal, RunPlan } from './lane-plan.js';
 export { lostPosition, tellStartOver, type LostPosition } from './lost-position.js';
 export { planRun, type PlanInput, type StreamBinding } from './plan-run.js';

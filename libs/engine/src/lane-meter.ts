@@ -12,6 +12,8 @@ export interface LaneCounts {
   readonly bytes: number;
 }
 
+export type PartCounts = Pick<LaneCounts, 'rowsWritten' | 'bytes'>;
+
 export class LaneMeter {
   #rows = 0;
   #bytes = 0;
@@ -45,6 +47,10 @@ export class LaneMeter {
   /** What the lane will have committed once what is staged is. Kept in the destination with the data. */
   get next(): KeptCounts {
     return { chain: this.chain, rows: this.#rows + this.#stagedRows, bytes: this.#bytes + this.#stagedBytes };
+  }
+  /** What the parts of a lane have committed together, as the lane without a part keeps it. */
+  ofParts({ rowsWritten: rows, bytes }: PartCounts): KeptCounts {
+    return { chain: this.chain, rows, bytes };
   }
   /** After `resume`: the destination alone knows what is durable, a commit whose answer was lost included. (Invariant 6) */
   resumed(last: Checkpoint | undefined): void {

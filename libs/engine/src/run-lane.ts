@@ -21,12 +21,15 @@ import {
   isComplete,
   markComplete,
   markCounts,
+  markShape,
   markTarget,
   partsOf,
+  shapeIn,
+  shapeOf,
   targetIn,
   withoutMarks,
 } from './engine-marks.js';
-import type { LaneMeter } from './lane-meter.js';
+import type { LaneMeter, PartCounts } from './lane-meter.js';
 import type { LanePart, LanePlan, MostParts } from './lane-plan.js';
 import { within } from './within.js';
 import { writeBatch } from './write-batch.js';
@@ -58,6 +61,8 @@ export interface LaneInput {
   readonly chunkBytes?: number;
   /** More than 1: a full read that has not begun may be cut into so many parts. */
   readonly parts?: MostParts;
+  /** With `publishParts`: what they have committed, for an attempt that finds them published. */
+  readonly ofParts?: PartCounts;
 }
 /**
  * 'done': all was read and committed. 'already-done': by an earlier attempt. 'stopped': by the signal. With `parts`: nothing was
@@ -77,6 +82,7 @@ export function runLane(input: LaneInput): Promise<LaneEnd> {
     input.meter.resumed(last);
     if (plan.request.mode === 'full' && isComplete(last)) return 'already-done';
     refuseOtherTarget(plan, last);
+    refuseOtherShape(plan, last);
     if (signal.aborted) return 'stopped';
     if (lane.part === undefined) {
       if (last === undefined) goesOn(false);
@@ -141,6 +147,17 @@ function refuseOtherTarget({ request, target }: LanePlan, last: Checkpoint | und
 const encodingOf = ({ offers, destination, plan }: LaneInput): Encoding | undefined =>
   agree(offers, destination.accepts(plan.request.stream, plan.target));
 
+/**
+ * A column that came, went or changed since this load began is in one half of its rows only; no destination could tell, as the
+ * shadow table takes both. (Invariants 7 and 9)
+ */
+function refuseOtherShape({ request: { stream }, target }: LanePlan, last: Checkpoint | undefined): void {
+  const [before, now] = [shapeIn(last), shapeOf(stream)];
+  if (before === undefined || before === now || target.mode !== 'replace') return;
+  const message = `the columns or the key of ${stream.id} are not those that its load began with`;
+  throw new LostPositionError(message, `shape ${before}`, `shape ${now}`, { fix: 'start the load over' });
+}
+
 /** Cuts a large full read; the pieces are committed before any row of theirs, together with the shadow table they share. */
 async function cut(input: LaneInput): Promise<readonly LanePart[] | undefined> {
   const { source, destination, plan, listener } = input;
@@ -150,7 +167,7 @@ async function cut(input: LaneInput): Promise<readonly LanePart[] | undefined> {
   const pieces = await source.split(stream, most);
   if (pieces.length < 2) return undefined;
   logStatements(listener, plan, await destination.prepare(stream, plan.target));
-  const checkpoint = checkpointOfParts(pieces);
+  const checkpoint = markShape(checkpointOfParts(pieces), stream);
   await destination.commit(checkpoint);
   listener.committed?.(checkpoint, false);
   return partsOf(checkpoint);
@@ -165,7 +182,8 @@ export function publishParts(input: LaneInput): Promise<LaneEnd> {
     const { stream } = plan.request;
     await destination.prepare(stream, committed(plan.target));
     listener.phase?.('finishing');
-    const checkpoint = markComplete({ ...last, v: last?.v ?? 1 });
+    const complete = markComplete({ ...last, v: last?.v ?? 1 });
+    const checkpoint = input.ofParts ? markCounts(complete, input.meter.ofParts(input.ofParts)) : complete; // Invariant 6
     await destination.commit(checkpoint, stream.id);
     listener.committed?.(checkpoint, true);
     return 'done';
@@ -265,7 +283,8 @@ class Pump {
     const { destination, source, meter, listener, lane } = this.input;
     if (complete) listener.phase?.('finishing');
     const { request, target } = this.input.plan;
-    const marked = request.mode === 'full' ? checkpoint : markTarget(checkpoint, target.table);
+    const marked =
+      request.mode === 'full' ? markShape(checkpoint, request.stream) : markTarget(checkpoint, target.table);
     const kept = markCounts(complete ? markComplete(marked) : marked, meter.next);
     // Invariant 1: data and checkpoint become durable together. Invariant 5: the last one publishes. A part publishes nothing.
     await destination.commit(kept, complete && lane.part === undefined ? this.#stream : undefined);

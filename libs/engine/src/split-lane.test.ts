@@ -18,7 +18,7 @@ const rows = (db: MemoryDatabase): unknown[] =>
     .sort((a, b) => Number(a) - Number(b));
 
 type Task = Pick<DriveInput, 'plan'> &
-  Partial<Pick<DriveInput, 'parts' | 'publish'>> & {
+  Partial<Pick<DriveInput, 'parts' | 'publish' | 'ofParts'>> & {
     readonly part?: string;
     readonly offers?: readonly Encoding[];
   };
@@ -83,6 +83,21 @@ test('the next attempt goes on with the same parts, and repeats none that is don
   expect((await drive(db, { count: 10, window: 2 }, { plan, parts: { rows: 5, bytes: 5 } }, 3n)).status).toBe(
     'already-done',
   );
+});
+
+test('an attempt that finds the stream published counts the rows of its parts (Invariant 6)', async () => {
+  const db = new MemoryDatabase();
+  const script = { count: 10, window: 2 };
+  const counts = { rowsWritten: 0, bytes: 0 };
+  for (const part of await cut(db, script)) {
+    const done = await drive(db, script, partTask(part));
+    counts.rowsWritten += done.counts.rowsWritten;
+    counts.bytes += done.counts.bytes;
+  }
+  const published = await drive(db, script, { plan, publish: true, ofParts: counts });
+  expect(published).toMatchObject({ status: 'done', counts: { rowsWritten: 0 } }); // told by the parts already
+  const next = await drive(db, script, { plan, parts: { rows: 3, bytes: 3 } }, 2n);
+  expect(next).toMatchObject({ status: 'already-done', counts: { rowsRead: 10, rowsWritten: 10, bytes: 100 } });
 });
 
 test('a publication whose answer was lost is not repeated', async () => {

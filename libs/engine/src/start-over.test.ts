@@ -1,4 +1,4 @@
-import { LostPositionError, TransientError, type Json, type Lane } from '@sluice/connector-sdk';
+import { LostPositionError, TransientError, type Column, type Json, type Lane } from '@sluice/connector-sdk';
 import { MemoryDatabase } from '../test/memory-destination.js';
 import { memorySource, numbers, type Script } from '../test/memory-source.js';
 import { driveLane, type DriveInput, type LaneOutcome } from './drive-lane.js';
@@ -165,6 +165,35 @@ test('so does one that goes in mid read, once rows were committed to it', async 
   };
   const { outcome, warnings } = await drive(db, { count: 4, window: 2, tail, confirms: [] });
   expect([outcome.status, db.rows('numbers'), warnings.length]).toEqual(['done', upTo(4), 1]);
+});
+
+const second: Column = { name: 'm', type: 'int32', nullable: true, native: 'integer' };
+test.each([
+  ['a column came', { ...numbers, columns: [...numbers.columns, second] }],
+  ['a column has another type', { ...numbers, columns: [{ ...numbers.columns[0]!, native: 'bigint' }] }],
+  ['the key is another', { ...numbers, key: [] }],
+])('%s between two attempts: one load is of one shape, so it starts over', async (_, stream) => {
+  for (const most of [1, 3]) {
+    const db = new MemoryDatabase();
+    const parts = { rows: most, bytes: most };
+    if (most === 1) await begin(db);
+    else await drive(db, { count: 10, window: 2 }, { parts });
+    const changed = { ...full, request: { ...full.request, stream } };
+    const { outcome, warnings } = await drive(db, { count: 10, window: 2 }, { plan: changed, fence: 2n, parts });
+    expect(outcome).toMatchObject(most === 1 ? { status: 'done' } : { status: 'split', startedOver: true });
+    expect([begun(db), warnings.length]).toEqual([1, 1]);
+    expect(warnings[0]!.message).toMatch(/the columns or the key of public.numbers are not those/);
+  }
+});
+
+test('the shape of a load that an earlier version began is not known: it goes on', async () => {
+  const db = new MemoryDatabase();
+  await begin(db);
+  const lane = db.lanes.get(full.id)!;
+  const { $shape: _, ...older } = lane.checkpoint!;
+  db.lanes.set(full.id, { ...lane, checkpoint: { ...older, v: 1 } });
+  const { outcome } = await drive(db, { count: 10, window: 2 }, { fence: 2n });
+  expect([outcome.status, begun(db), db.rows('numbers')]).toEqual(['done', 0, upTo(10)]);
 });
 
 test('a first attempt that ended between its DDL and its first commit left nothing to be missed', async () => {

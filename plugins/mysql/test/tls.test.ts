@@ -84,14 +84,24 @@ test.each<[string, object, typeof forName | undefined, RegExp]>([
   ['no TLS at all', { host: 'db.example' }, undefined, /offers no TLS, and ssl_mode verify-full \(the default/],
   ['no TLS when it is asked for', { host: '127.0.0.1', ssl_mode: 'require' }, undefined, /ssl_mode require asks/],
   ['a certificate nobody vouches for', { host: 'db.example' }, forName, /not trusted.*self-signed certificate/],
-  ['a certificate of another name', { host: 'db.example', ssl_root_cert: forName.cert }, forName, /not for this host name/],
+  [
+    'a certificate of another name',
+    { host: 'db.example', ssl_root_cert: forName.cert },
+    forName,
+    /not for this host name/,
+  ],
   [
     'a name for an address',
     { host: '127.0.0.1', ssl_mode: 'verify-full', ssl_root_cert: forName.cert },
     forName,
     /not for this host name/,
   ],
-  ['an address for another one', { host: '10.0.0.5', ssl_root_cert: forAddress.cert }, forAddress, /not for this host name/],
+  [
+    'an address for another one',
+    { host: '10.0.0.5', ssl_root_cert: forAddress.cert },
+    forAddress,
+    /not for this host name/,
+  ],
   [
     'require with an authority',
     { host: 'db.example', ssl_mode: 'require', ssl_root_cert: forName.cert },

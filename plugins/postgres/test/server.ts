@@ -79,6 +79,16 @@ export function plannedDatabase(): TestDatabase & { create(): Promise<void> } {
   };
 }
 
+/** A plain client of its own, for what another session does meanwhile. */
+export async function secondClient({
+  name,
+  source: { host, port, username, password },
+}: TestDatabase): Promise<AsyncDisposable & { readonly client: Client }> {
+  const client = new Client({ host, port, database: name, user: username, password });
+  await client.connect();
+  return { client, [Symbol.asyncDispose]: () => client.end() };
+}
+
 export interface TestContext extends Context {
   readonly lines: string[];
   readonly abort: AbortController;

@@ -386,6 +386,29 @@ describe('two pipelines and one table', () => {
     expect(await update(first, [{ stream: 'public.orders' }])).toMatchObject({ answered: {} });
   });
 
+  test('two streams of one pipeline are refused too, where one names the schema that the other goes to anyway', async () => {
+    const config = { host: 'h', password: 'p', database: 'house' };
+    const as = {
+      tenantId,
+      actor,
+      role: 'destination' as const,
+      name: `d${++made}`,
+      connectorType: 'fakehouse',
+      config,
+    };
+    const { id: destinationId } = await app.rpc.call('catalog.endpoints.create', as);
+    const to = (targetTable: string) =>
+      failing(
+        create({ destinationId, ...bound({ stream: 'public.orders' }, { stream: 'public.people', targetTable }) }),
+      );
+    expect(await to('house.orders')).toMatchObject({
+      kind: 'invalid',
+      code: 'target-twice',
+      message: '"public.orders" and "public.people" would both be written to one table',
+    });
+    expect(await to('elsewhere.orders')).toMatchObject({ answered: {} });
+  });
+
   test('are told by the run where one takes every stream', async () => {
     const destinationId = await newDestination();
     const all = await create({ destinationId, bindings: null });

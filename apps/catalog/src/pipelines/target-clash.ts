@@ -1,6 +1,6 @@
 /** Two pipelines that write to one table overwrite each other: refused where both name it, said by the run where one does not. */
 import { parsePath } from '@sluice/connector-sdk';
-import { conflict, type Binding, type JsonObject } from '@sluice/messages';
+import { conflict, invalid, type Binding, type JsonObject } from '@sluice/messages';
 import type { EntityManager } from 'typeorm';
 import type { Connector } from '../connectors/connectors.js';
 import { rows } from '../database/database.js';
@@ -32,8 +32,11 @@ export async function refuseTakenTargets(
   const taken = new Map(
     others.flatMap((other) => other.bindings.map((one) => [tableOf(one, home), other.name] as const)),
   );
+  const own = new Map<string, string>();
   for (const binding of bindings) {
     const table = tableOf(binding, home);
+    refuseTwin(binding, own.get(table));
+    own.set(table, binding.stream);
     const name = taken.get(table);
     if (name === undefined) continue;
     throw conflict('target-taken', `the pipeline "${name}" writes to the table of "${binding.stream}" already`, {
@@ -41,6 +44,15 @@ export async function refuseTakenTargets(
       details: { stream: binding.stream, pipeline: name },
     });
   }
+}
+
+/** 'orders' and 'public.orders' are one table where tables go to 'public': only who knows the destination sees that. */
+function refuseTwin({ stream }: Binding, other: string | undefined): void {
+  if (other === undefined) return;
+  throw invalid('target-twice', `"${other}" and "${stream}" would both be written to one table`, {
+    fix: 'give one of them another "targetTable"',
+    details: { stream },
+  });
 }
 
 /** Where a table without a schema goes: what the options call schema, or else database. */

@@ -50,7 +50,7 @@ export async function claimRun(
          RETURNING id, tenant_id, pipeline_id, destination_id, mode, attempt, root_id, generation, fence`,
         [runId, runnerId, leaseSeconds],
       );
-      return run ? await assignmentOf(em, ring, run, publicKey) : null;
+      return run ? await assignmentOf(em, ring, await inGenerationOfNow(em, run), publicKey) : null;
     });
   } catch (error) {
     if (error instanceof ServiceError && (error.kind === 'unavailable' || error.failure.code === 'public-key'))
@@ -58,6 +58,19 @@ export async function claimRun(
     await failUnstarted(db, runId, error);
     return null;
   }
+}
+
+/**
+ * The pipeline may have got another source, destination or mode since the run was made, or since an earlier attempt broke off: what
+ * was committed then is no position in what this one reads. The pipeline is held, so that the assignment is all of one state.
+ */
+async function inGenerationOfNow(em: EntityManager, run: Claimed): Promise<Claimed> {
+  const where = [run.tenant_id, run.pipeline_id];
+  const sql = 'SELECT generation FROM pipeline WHERE tenant_id = $1 AND id = $2 FOR SHARE';
+  const pipeline = await first<{ generation: string }>(em, sql, where);
+  if (pipeline === undefined || BigInt(pipeline.generation) <= BigInt(run.generation)) return run;
+  await em.query('UPDATE run SET generation = $2 WHERE id = $1', [run.id, pipeline.generation]);
+  return { ...run, generation: pipeline.generation };
 }
 
 async function assignmentOf(em: EntityManager, ring: KeyRing, run: Claimed, publicKey: string): Promise<Assignment> {

@@ -520,3 +520,93 @@ test('a partial run says which streams failed and why, and is not tried again', 
   const kept = await one.rpc.call('catalog.runs.streams', { tenantId, id: run.id });
   expect(kept.map((view) => view.error?.end)).toEqual([undefined, 'destination', 'destination']);
 });
+
+test('another source while an attempt waits for its turn: what was loaded from the first is not gone on from', async () => {
+  const other = (await newPipeline()).sourceId;
+  for (const mode of ['full', 'incremental'] as const) {
+    const { id } = await newPipeline({ mode });
+    const run = await trigger(id);
+    const first = (await claim(run.id))!;
+    await one.rpc.call('catalog.runs.finish', {
+      ...held(first),
+      outcome: fail('transient'),
+      counts: counts(5),
+      streams: [],
+    });
+    const next = await trigger(id, { trigger: 'retry', previousId: run.id });
+    const name = `p${made}`;
+    await one.rpc.call('catalog.pipelines.update', { tenantId, id, actor, name, sourceId: other, mode });
+    const second = (await claim(next.id))!;
+    expect(second.source.name).not.toBe(first.source.name);
+    expect(second.generation).toBe(first.generation + 1);
+    await one.rpc.call('catalog.runs.finish', {
+      ...held(second),
+      outcome: { status: 'succeeded' },
+      counts: counts(5),
+      streams: [],
+    });
+    const later = (await claim((await trigger(id)).id))!;
+    expect(later.generation).toBe(mode === 'full' ? second.generation + 1 : second.generation);
+    await one.rpc.call('catalog.runs.finish', {
+      ...held(later),
+      outcome: { status: 'succeeded' },
+      counts: counts(5),
+      streams: [],
+    });
+  }
+});
+
+test('a retry in the generation of the attempt before stays in it, whatever else of the pipeline has changed', async () => {
+  const { id, sourceId } = await newPipeline();
+  const name = `p${made}`;
+  const run = await trigger(id);
+  const first = (await claim(run.id))!;
+  await one.rpc.call('catalog.runs.finish', {
+    ...held(first),
+    outcome: fail('transient'),
+    counts: counts(5),
+    streams: [],
+  });
+  const next = await trigger(id, { trigger: 'retry', previousId: run.id });
+  const options = { maxAttempts: 5 };
+  await one.rpc.call('catalog.pipelines.update', { tenantId, id, actor, name, sourceId, mode: 'full', options });
+  expect((await claim(next.id))!.generation).toBe(first.generation);
+});
+
+test('a load that a later attempt started over, and that became smaller: shown is what became visible (Invariant 6)', async () => {
+  const { id } = await newPipeline();
+  const run = await trigger(id);
+  const table = (rows: number, status: 'succeeded' | 'pending') => ({
+    stream: 'public.orders',
+    status,
+    estimatedRows: 9,
+    error: null,
+    ...counts(rows),
+  });
+  const end = async (runId: string, outcome: object, rows: number, status: 'succeeded' | 'pending') =>
+    one.rpc.call('catalog.runs.finish', {
+      ...held((await claim(runId))!),
+      outcome: outcome as { status: 'succeeded' },
+      counts: counts(rows),
+      streams: [table(rows, status)],
+    });
+  const shown = async () => [
+    (await one.rpc.call('catalog.runs.get', { tenantId, id: run.id })).rowsWritten,
+    (
+      await one.rpc.call('catalog.runs.list', {
+        tenantId,
+        pipelineId: id,
+        page: 0,
+        size: 9,
+        sort: 'startedAt',
+        descending: true,
+      })
+    ).items[0]?.rowsWritten,
+    (await one.rpc.call('catalog.runs.streams', { tenantId, id: run.id }))[0]?.rowsWritten,
+  ];
+  await end(run.id, fail('transient'), 9, 'pending');
+  const next = await trigger(id, { trigger: 'retry', previousId: run.id });
+  expect(await shown()).toEqual([9, 9, 9]); // until the next attempt knows better
+  await end(next.id, { status: 'succeeded' }, 7, 'succeeded');
+  expect(await shown()).toEqual([7, 7, 7]);
+});

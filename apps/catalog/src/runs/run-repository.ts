@@ -40,7 +40,14 @@ export async function listRuns(em: EntityManager, query: RunQuery): Promise<Page
   return { items, total: counted?.n ?? 0 };
 }
 
-/** Per stream: for a chain's first run the counts over all its attempts and the last state, else those of the attempt alone. */
+const known = (count: string): string =>
+  `CASE (array_agg(s.status ORDER BY r.attempt DESC, s.fence DESC))[1] WHEN 'succeeded'
+     THEN (array_agg(s.${count} ORDER BY r.attempt DESC, s.fence DESC))[1] ELSE max(s.${count}) END::float8 AS ${count}`;
+
+/**
+ * Per stream: for a chain's first run the counts over all its attempts and the last state, else those of the attempt alone. An attempt in which
+ * a stream succeeded knows all its rows; before that the greatest count is the last that is known.
+ */
 export async function listRunStreams(em: EntityManager, { tenantId, id }: ById): Promise<RunStreamView[]> {
   const { attempt, rootId } = await getRun(em, { tenantId, id });
   const found = await rows<
@@ -51,8 +58,7 @@ export async function listRunStreams(em: EntityManager, { tenantId, id }: ById):
     `SELECT stream, (array_agg(s.status ORDER BY r.attempt DESC, s.fence DESC))[1] AS status,
        (array_agg(s.error ORDER BY r.attempt DESC, s.fence DESC))[1] AS error,
        (array_agg(s.estimated_rows ORDER BY r.attempt DESC, s.fence DESC))[1]::float8 AS estimated_rows,
-       max(s.rows_read)::float8 AS rows_read, max(s.rows_written)::float8 AS rows_written,
-       max(s.rows_rejected)::float8 AS rows_rejected, max(s.bytes)::float8 AS bytes
+       ${['rows_read', 'rows_written', 'rows_rejected', 'bytes'].map(known).join(', ')}
      FROM run_stream s JOIN run r ON r.id = s.run_id
      WHERE r.tenant_id = $1 AND r.root_id = $2 AND (r.id = $3 OR $4) GROUP BY stream ORDER BY stream`,
     [tenantId, rootId, id, attempt === 1],

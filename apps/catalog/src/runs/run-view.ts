@@ -57,16 +57,19 @@ const counted = ['rows_read', 'rows_written', 'rows_rejected', 'bytes'];
 /** How a chain stands, in SQL, for sorting; `chainStatus` says the same. */
 export const chainStatusSql = `CASE WHEN NOT l.settled OR (l.attempt > 1 AND l.status = 'pending') THEN 'running' ELSE l.status END`;
 
-/** To be followed by WHERE and ORDER BY. `r`: the run, `s`: its chain's counts (a runner counts over the chain), `l`: its chain's last attempt. */
+/**
+ * To be followed by WHERE and ORDER BY. `r`: the run, `s`: its chain's counts, `l`: its chain's last attempt. A runner counts over the
+ * chain: one that ended well knows them all, also where a load was started over; before that the greatest is the last that is known.
+ */
 export const viewSql = `
   SELECT r.id, r.tenant_id, r.pipeline_id, coalesce(p.name, r.pipeline_name) AS pipeline_name, r.mode, r.trigger, r.attempt,
     r.root_id, r.previous_id, r.next_id, r.created_at, r.started_at, ${counted.map((name) => `s.${name}`).join(', ')},
     ${standing('r')} AS own, ${standing('l')} AS last
   FROM run r
   LEFT JOIN pipeline p ON p.tenant_id = r.tenant_id AND p.id = r.pipeline_id
+  CROSS JOIN LATERAL (SELECT * FROM run c WHERE c.root_id = r.root_id ORDER BY c.attempt DESC LIMIT 1) l
   CROSS JOIN LATERAL (SELECT ${counted.map((name) => `max(c.${name})::float8 AS ${name}`).join(', ')}
-    FROM run c WHERE c.root_id = r.root_id) s
-  CROSS JOIN LATERAL (SELECT * FROM run c WHERE c.root_id = r.root_id ORDER BY c.attempt DESC LIMIT 1) l`;
+    FROM run c WHERE c.root_id = r.root_id AND (l.status <> 'succeeded' OR c.id = l.id)) s`;
 
 export async function findViews(em: EntityManager, rest: string, parameters: readonly unknown[]): Promise<RunView[]> {
   return (await rows<ViewRow>(em, `${viewSql} ${rest}`, parameters)).map(runView);

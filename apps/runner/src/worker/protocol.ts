@@ -8,6 +8,7 @@ import type {
   LogLevel,
   LostPosition,
   MostParts,
+  PartCounts,
   Phase,
   StreamBinding,
 } from '@sluice/engine';
@@ -62,6 +63,8 @@ export interface LaneTask {
   readonly parts?: MostParts;
   /** All parts are done: show the stream. */
   readonly publish?: boolean;
+  /** With `publish`: what they have committed. */
+  readonly ofParts?: PartCounts;
   /** 'now': its parts were lost. 'never': it was started over before, in this attempt. */
   readonly startOver?: 'now' | 'never';
 }

@@ -148,6 +148,8 @@ test('upsert names the new values as the server does', () => {
   const { stream, ...rest } = {
     stream: streamOf([col('int64', { name: 'id' }), col('string', { name: 'v' })]),
     otherUniques: false,
+    foldedKey: [],
+    bends: new Map(),
     rows: 1,
     changes: { truncated: false, deletes: false, patches: false },
   };

@@ -2,6 +2,7 @@
 import { type Column, ConfigError, type Stream, codes } from '@sluice/connector-sdk';
 import { quoteName, quotePath } from '../quote.js';
 import { type Server, atLeast } from '../server.js';
+import type { Bends } from './bends.js';
 import { nativeType } from './native-type.js';
 
 /** InnoDB's longest key; keys of several columns share it. */
@@ -17,6 +18,8 @@ export interface ColumnSpec {
   readonly key: boolean;
   /** The target computes it: the stream's values are left out. */
   readonly generated?: boolean;
+  /** What the target would change of its values. */
+  readonly bends?: Bends;
 }
 
 /** No padding and no folding: 'a', 'A' and 'a ' are three keys. MySQL before 8.0.17 pads, and takes 'a' and 'a ' for one. */

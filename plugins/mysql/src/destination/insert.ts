@@ -2,6 +2,7 @@
 import type { Row, Value } from '@sluice/connector-sdk';
 import { quoteBytes, quoteName, quotePath, quoteText } from '../quote.js';
 import type { ColumnSpec } from './ddl.js';
+import { unbent } from './bends.js';
 import type { LoadTarget } from './load.js';
 
 /** Well under the smallest max_allowed_packet in use. */
@@ -14,7 +15,7 @@ export function* insertStatements({ path, columns, replace }: LoadTarget, rows: 
   let values: string[] = [];
   let size = 0;
   for (const row of rows) {
-    const text = `(${written.map(({ spec, i }) => literalOf(spec, row[i])).join(', ')})`;
+    const text = `(${written.map(({ spec, i }) => unbentLiteral(spec, row[i])).join(', ')})`;
     values.push(text);
     size += text.length;
     if (size < statementSize) continue;
@@ -23,6 +24,11 @@ export function* insertStatements({ path, columns, replace }: LoadTarget, rows: 
     size = 0;
   }
   if (values.length > 0) yield head + values.join(', ');
+}
+
+function unbentLiteral(spec: ColumnSpec, value: Value): string {
+  const literal = literalOf(spec, value);
+  return spec.bends === undefined ? literal : unbent(literal, spec.bends, spec.column.name);
 }
 
 /** A value of docs/encodings/rows.md as SQL. */

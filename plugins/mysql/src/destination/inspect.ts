@@ -14,6 +14,8 @@ export interface ExistingColumn extends Column {
   readonly generated: boolean;
   /** No default, no ON UPDATE, no AUTO_INCREMENT: nothing but type, collation and comment is lost with another type. */
   readonly plain: boolean;
+  /** NULL is taken for the present time (TIMESTAMP, on older servers) or for the next number (AUTO_INCREMENT). */
+  readonly fillsNull: boolean;
   readonly collation: string | undefined;
   readonly comment: string;
 }
@@ -58,6 +60,7 @@ export async function inspect(link: Link, path: readonly string[]): Promise<Exis
         generated: /(VIRTUAL|STORED|PERSISTENT) GENERATED|computed/i.test(extra ?? ''),
         // MariaDB writes the default NULL as a word.
         plain: (given === null || (given === 'NULL' && nullable === 'YES')) && (extra ?? '') === '',
+        fillsNull: nullable === 'NO' && (/auto_increment/i.test(extra ?? '') || /^timestamp\b/i.test(native!)),
         collation: collation ?? undefined,
         comment: comment ?? '',
       }),
@@ -125,11 +128,15 @@ export function refuseRequired(
 const wholeDigits: Readonly<Record<string, number>> = { boolean: 1, int16: 5, int32: 10, int64: 19 };
 const integers = ['boolean', 'int16', 'int32', 'int64'];
 
+/** FLOAT(7,2) rounds, and BIT(12) knows no leading zeros. */
+const rounds = /^(?:(?:float|double)\(\d+,\d+\)|bit\((?!1\)))/i;
+
 /**
  * True when every value is held exactly or refused aloud. Lengths and ranges are the server's to refuse (strict mode); what it
  * would round without a word is refused here.
  */
 export function fits(wanted: Column, now: Column): boolean {
+  if (rounds.test(now.native) && wanted.native !== now.native) return false;
   const size = integers.indexOf(wanted.type);
   if (size >= 0 && integers.includes(now.type)) return wanted.type === 'boolean' || integers.indexOf(now.type) >= size;
   if (size >= 0 && now.type === 'decimal') return (now.precision ?? 0) - (now.scale ?? 0) >= wholeDigits[wanted.type]!;

@@ -13,6 +13,7 @@ import { csv1 } from '@sluice/encodings';
 import { errorNumber, toSluiceError } from '../errors.js';
 import type { Link, Outcome } from '../link.js';
 import { quoteName, quotePath } from '../quote.js';
+import { refusedColumn, unbent } from './bends.js';
 import { insertStatements } from './insert.js';
 import type { ColumnSpec } from './ddl.js';
 
@@ -58,7 +59,14 @@ async function* chunks(bytes: Uint8Array): AsyncGenerator<Buffer> {
 export async function insertRows(link: Link, target: LoadTarget, rows: readonly Row[]): Promise<Written> {
   // Encoded for its refusals and its size: what csv/1 cannot say is refused on this way too.
   const bytes = csv1.encoder(target.stream.columns).rows(rows).length;
-  for (const sql of insertStatements(target, rows)) await refuseWarnings(link, target.stream, await link.run(sql));
+  for (const sql of insertStatements(target, rows)) {
+    try {
+      await refuseWarnings(link, target.stream, await link.run(sql));
+    } catch (error) {
+      const bent = refusedColumn((error as Error).message);
+      throw bent === undefined ? error : bentValues(target.stream, bent);
+    }
+  }
   return { rows: rows.length, bytes };
 }
 
@@ -122,7 +130,12 @@ export function loadStatement({ path, columns, replace }: LoadTarget): string {
 }
 
 /** How a field becomes the column's value; undefined when the text itself is. */
-function expression({ column, type }: ColumnSpec, field: string): string | undefined {
+function expression(spec: ColumnSpec, field: string): string | undefined {
+  const value = conversion(spec, field);
+  return spec.bends === undefined ? value : unbent(value ?? field, spec.bends, spec.column.name);
+}
+
+function conversion({ column, type }: ColumnSpec, field: string): string | undefined {
   if (column.type === 'bytes') return `UNHEX(${field})`;
   // As text '0' is the year 2000, and '1' is 49 for BIT; as numbers they are what they say.
   if (/^(YEAR|BIT)\b/i.test(type)) return `${field} + 0`;
@@ -148,6 +161,8 @@ export async function refuseWarnings(link: Link, stream: Stream, outcome: Outcom
 }
 
 function warning(stream: Stream, count: number, first: readonly (string | null)[] | undefined): DataError {
+  const bent = refusedColumn(first?.[2] ?? '');
+  if (bent !== undefined) return bentValues(stream, bent);
   const column = /for column '?(?:`[^`]*`\.`[^`]*`\.)?[`']?(.*?)[`']? at row/.exec(first?.[2] ?? '')?.[1];
   const where = column === undefined ? '' : `, column ${JSON.stringify(column)}`;
   const named = nameOf(Number(first?.[1] ?? 0));
@@ -172,6 +187,12 @@ const reasons: ReadonlyMap<number, string> = new Map([
   [1411, 'a value that the server does not know'],
   [4025, 'a value that a CHECK refuses'],
 ]);
+/** Nothing of the value: only which column it is for. */
+export const bentValues = (stream: Stream, column: string): DataError =>
+  new DataError(
+    `${stream.id}, column "${column}": values that the target's column would change without a word (its README says which).`,
+    { stream: stream.id, fix: `Give the target's column ${JSON.stringify(column)} the type of the stream's.` },
+  );
 const nameOf = (number: number): string => reasons.get(number) ?? `warning ${number}`;
 
 /** True when the server has LOAD DATA LOCAL switched off. */

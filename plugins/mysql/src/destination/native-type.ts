@@ -31,11 +31,17 @@ export function nativeType(column: Column, server: Server): string | undefined {
   return undefined;
 }
 
-function members(native: string, base: 'enum' | 'set'): string | undefined {
+/** Of a COLUMN_TYPE, where backslashes stand for themselves; undefined when it is none. */
+export function memberNames(native: string, base: 'enum' | 'set'): readonly string[] | undefined {
   const list = native.slice(base.length);
   if (!/^\('(?:[^']|'')*'(?:,'(?:[^']|'')*')*\)$/s.test(list)) return undefined;
-  const names = [...list.matchAll(/'((?:[^']|'')*)'/gs)].map((match) => match[1]!.replaceAll("''", "'"));
-  // Backslashes stand for themselves in COLUMN_TYPE, but not always in a literal: see quoteText.
+  return [...list.matchAll(/'((?:[^']|'')*)'/gs)].map((match) => match[1]!.replaceAll("''", "'"));
+}
+
+function members(native: string, base: 'enum' | 'set'): string | undefined {
+  const names = memberNames(native, base);
+  if (names === undefined) return undefined;
+  // Not always in a literal: see quoteText.
   return `${base.toUpperCase()}(${names.map((name) => enumMember(name)).join(', ')})`;
 }
 

@@ -2,8 +2,10 @@
 import type { Target } from '@sluice/connector-sdk';
 import type { Link } from '../link.js';
 import { quoteName, quotePath } from '../quote.js';
+import type { Bends } from './bends.js';
 import { lostRow } from './fold.js';
-import { type LoadTarget, columnNames, refuseWarnings } from './load.js';
+import { mismatch } from './inspect.js';
+import { type LoadTarget, bentValues, columnNames, refuseWarnings } from './load.js';
 
 export interface Stage {
   readonly load: LoadTarget;
@@ -11,6 +13,10 @@ export interface Stage {
   readonly path: readonly string[];
   /** The target has unique indexes besides the key, so that ON DUPLICATE KEY UPDATE could hit the wrong row. */
   readonly otherUniques: boolean;
+  /** The key as the target compares it, where that takes different texts for one; else empty. */
+  readonly foldedKey: readonly string[];
+  /** What columns of the target would change, by name. */
+  readonly bends: ReadonlyMap<string, Bends>;
   /** Rows and changes that wait. */
   rows: number;
   /** What waits besides whole rows. */
@@ -33,12 +39,41 @@ export function maskBits(sent: readonly number[], columns: number): readonly big
 export async function publish(link: Link, stage: Stage): Promise<void> {
   const { stream } = stage.load;
   const { truncated, deletes, patches } = stage.changes;
+  await refuseBent(link, stage);
+  await refuseFolded(link, stage);
   if (truncated) await link.run(`DELETE FROM ${quotePath(stage.path)}`);
   if (deletes) await link.run(deleteKeys(stage, 'd'));
   if (patches) await patch(link, stage);
   for (const sql of publishStatements(stage, link.server.flavour === 'singlestore')) {
     await refuseWarnings(link, stream, await link.run(sql));
   }
+}
+
+/** Before anything is written: the server would say nothing. (Invariant 9) */
+async function refuseBent(link: Link, { load, target, bends }: Stage): Promise<void> {
+  const upsert = target.mode === 'upsert';
+  for (const [name, { value, null: fillsNull }] of bends) {
+    const own = `s.${quoteName(name)}`;
+    const bent = [
+      ...(value ? [`${value(own)}${upsert ? ` AND ${op('d').replace('=', '<>')}` : ''}`] : []),
+      ...(fillsNull ? [`${own} IS NULL${upsert ? ` AND ${op('u')}` : ''}`] : []),
+    ];
+    const found = await link.query(`SELECT 1 FROM ${quotePath(load.path)} AS s WHERE ${bent.join(' OR ')} LIMIT 1`);
+    if (found.length > 0) throw bentValues(load.stream, name);
+  }
+}
+
+/** Of two rows that the source keeps apart, the second would take the place of the first. (Invariant 6) */
+async function refuseFolded(link: Link, { load, path, foldedKey }: Stage): Promise<void> {
+  if (foldedKey.length === 0) return;
+  const from = `${quotePath(load.path)} AS s WHERE ${op('d').replace('=', '<>')}`;
+  const twins = await link.query(`SELECT 1 FROM ${from} GROUP BY ${foldedKey.join(', ')} HAVING COUNT(*) > 1 LIMIT 1`);
+  if (twins.length === 0) return;
+  throw mismatch(
+    load.stream.id,
+    `The key of ${path.join('.')} has a collation that takes texts for one which the source keeps apart; their rows would overwrite each other.`,
+    `Give the key of ${path.join('.')} the collation that it has in the source.`,
+  );
 }
 
 const op = (name: string): string => `s.${quoteName(opColumn)} = '${name}'`;

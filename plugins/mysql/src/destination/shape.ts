@@ -4,6 +4,7 @@ import { currentUser } from '../account.js';
 import type { Link } from '../link.js';
 import { quoteName, quotePath, quoteText } from '../quote.js';
 import { type ColumnSpec, addColumn, modifyColumn } from './ddl.js';
+import { bendsOf } from './bends.js';
 import { addToShadow, foreignKeysOf, withoutForeignKeys } from './foreign-keys.js';
 import { type Existing, fits, inspect, mismatch, refuseRequired, tooNarrow } from './inspect.js';
 import { hash } from './names.js';
@@ -169,6 +170,8 @@ export function asMade(specs: readonly ColumnSpec[], made: Existing): readonly C
   return specs.map((spec) => {
     const now = byName.get(spec.column.name.toLowerCase());
     if (now === undefined) return spec;
-    return now.generated ? { ...spec, type: now.native, generated: true } : { ...spec, type: now.native };
+    if (now.generated) return { ...spec, type: now.native, generated: true };
+    const bends = bendsOf(spec.column, now, false);
+    return { ...spec, type: now.native, ...(bends && { bends }) };
   });
 }

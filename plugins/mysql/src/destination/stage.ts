@@ -2,6 +2,7 @@
 import { ConfigError, type Stream, type Target, codes } from '@sluice/connector-sdk';
 import type { Link } from '../link.js';
 import { quoteName, quotePath } from '../quote.js';
+import { type Bends, bendsOf } from './bends.js';
 import { type ColumnSpec, addColumn, collation, columnSpecs, createTable } from './ddl.js';
 import { type Existing, inspect, mismatch, missingColumns } from './inspect.js';
 import { gone } from './shadow.js';
@@ -46,7 +47,29 @@ export async function prepareStage(request: StageRequest): Promise<{ stage: Stag
     createTable({ path: load.path, columns, key: upsert ? key : [], temporary: true, bookkeeping }, loading.server),
   );
   const otherUniques = (existing?.uniques ?? []).some((unique) => !sameSet(unique, key));
-  return { stage: { load, target, path, otherUniques, rows: 0, changes: noChanges() }, statements };
+  const bends = bendsIn(existing, columns);
+  const foldedKey = upsert ? foldedKeyOf(existing, key) : [];
+  return { stage: { load, target, path, otherUniques, foldedKey, bends, rows: 0, changes: noChanges() }, statements };
+}
+
+function bendsIn(existing: Existing | undefined, columns: readonly ColumnSpec[]): ReadonlyMap<string, Bends> {
+  const found = new Map<string, Bends>();
+  for (const { column } of columns) {
+    const now = existing?.columns.find(({ name }) => name.toLowerCase() === column.name.toLowerCase());
+    const bends = now && bendsOf(column, now, true);
+    if (bends !== undefined) found.set(column.name, bends);
+  }
+  return found;
+}
+
+function foldedKeyOf(existing: Existing | undefined, key: readonly string[]): readonly string[] {
+  const own = key.map((name) => existing?.columns.find((column) => column.name.toLowerCase() === name.toLowerCase()));
+  if (!own.some((column) => column?.folds === true)) return [];
+  return key.map((name, i) => {
+    const [text, collation] = [`s.${quoteName(name)}`, own[i]?.folds === true ? own[i].collation : undefined];
+    const charset = collation?.split('_')[0];
+    return charset === undefined ? text : `CONVERT(${text} USING ${charset}) COLLATE ${quoteName(collation!)}`;
+  });
 }
 
 /** Rows that are loaded as they are leave these out: they are to be written whole. */

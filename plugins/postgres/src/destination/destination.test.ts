@@ -12,6 +12,7 @@ import {
   type TestDatabase,
   contents,
   lane,
+  secondClient,
   target,
   testContext,
   testDatabase,
@@ -72,6 +73,17 @@ test('append adds, and a table is made with quoted names of any kind', async () 
     names.map((_, i) => `v${i}`),
     names.map(() => null),
   ]);
+});
+
+test('a schema that another lane makes at the same moment is found', async () => {
+  await using other = await secondClient(db);
+  await using session = await openDestination(db.destination, testContext());
+  await session.resume(lane('at once'));
+  await other.client.query('BEGIN; CREATE SCHEMA at_once');
+  const made = session.prepare(pairs, target(['at_once', 't'], 'append'));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await other.client.query('COMMIT');
+  expect(await made).toEqual([expect.any(String), expect.stringContaining('"at_once"."t"')]);
 });
 
 test('a name that PostgreSQL would cut is refused, whether of a table or of a column', async () => {

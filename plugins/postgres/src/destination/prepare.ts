@@ -11,6 +11,7 @@ import {
 } from '@sluice/connector-sdk';
 import { ownPrefix, shadowName } from '@sluice/sql';
 import type { Client } from 'pg';
+import { sqlState } from '../errors.js';
 import { literal, quote } from '../names.js';
 import { type Native, renderNative, targetType } from '../types.js';
 import { type StagedChanges, reshapeChanges } from './changes.js';
@@ -64,7 +65,7 @@ export async function prepare(
     type: targetType(column, stream.system, connection.version),
   }));
   const plan = { lane, stream, target, path, columns };
-  const ran = await makeSchema(connection.client, path[0]);
+  const ran = await makeSchema(connection.client, path[0], inTransaction);
   const made =
     target.mode === 'replace'
       ? await prepareShadow(destination, plan)
@@ -100,11 +101,16 @@ function refuseShape(stream: Stream, { table, mode, key }: Target): void {
   }
 }
 
-async function makeSchema(client: Client, schema: string): Promise<string[]> {
+async function makeSchema(client: Client, schema: string, inTransaction: boolean): Promise<string[]> {
   const found = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
   if (found.rows.length > 0) return [];
   const sql = `CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`;
-  await client.query(sql);
+  try {
+    await client.query(sql);
+  } catch (error) {
+    // IF NOT EXISTS does not keep two lanes from making it at once: the second one fails when the first has committed.
+    if (sqlState(error) !== '23505' || inTransaction) throw error;
+  }
   return [sql];
 }
 

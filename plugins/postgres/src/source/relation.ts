@@ -142,7 +142,7 @@ export async function seenNow({ connection: { client } }: Pick<Source, 'connecti
 
 /**
  * A row updated since `began` may have moved from blocks that are still to be read to blocks that were, or the other way: it would be
- * lost, or come twice. Whether any was written since is all that can be told, so it is refused. (Invariants 6 and 7)
+ * lost, or come twice. Whether any may have been written since is all that can be told, so it is refused. (Invariants 6 and 7)
  */
 export async function refuseMoved(
   { connection: { client } }: Source,
@@ -150,12 +150,13 @@ export async function refuseMoved(
   { relations, byBlocks }: StoredStream,
   began: string,
 ): Promise<void> {
-  const top = `pg_snapshot_xmax(${literal(began)}::pg_snapshot)::text::bigint`;
-  // A row tells the lower 32 bits of its transaction, which is one of the 2^31 before or after the snapshot's end.
-  const near = `(xmin::text::bigint - ${top} % 4294967296 + 6442450944) % 4294967296 - 2147483648`;
-  const seen = `pg_visible_in_snapshot(greatest(${top} + ${near}, 3)::text::xid8, ${literal(began)}::pg_snapshot)`;
+  // Older than any that was open then. Of the others a snapshot does not tell: it names open transactions, not their savepoints,
+  // under whose numbers rows are written as well.
+  const settled = `pg_snapshot_xmin(${literal(began)}::pg_snapshot)::text::bigint`;
+  // A row tells the lower 32 bits of its transaction, which is one of the 2^31 before or after that.
+  const near = `(xmin::text::bigint - ${settled} % 4294967296 + 6442450944) % 4294967296 - 2147483648`;
   for (const { path } of byBlocks ? relations : []) {
-    const sql = `SELECT EXISTS (SELECT FROM ONLY ${quote(...path)} WHERE xmin::text::bigint > 2 AND NOT ${seen})::text AS moved`;
+    const sql = `SELECT EXISTS (SELECT FROM ONLY ${quote(...path)} WHERE xmin::text::bigint > 2 AND ${near} >= 0)::text AS moved`;
     const { rows } = await client.query<{ moved: string }>(sql);
     if (rows[0]!.moved === 'false') continue;
     const message = `Rows of ${stream.id} were written since its load began and broke off: going on could lose some and repeat others.`;
