@@ -58,7 +58,7 @@ export class ConnectionOptions {
   @Whole({
     label: 'Parallelism',
     description:
-      'How many streams, or parts of a large one, are loaded side by side; absent: as the runner is set, its processor cores by default.',
+      'How many streams, or parts of a large one, are loaded side by side; absent: as the runner is set, its processor cores by default. With 1 they come in their order, and all of one moment where the source can.',
     min: 1,
     max: 32,
     example: 4,
