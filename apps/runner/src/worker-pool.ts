@@ -10,8 +10,9 @@ export interface PoolOptions extends WorkerOptions {
 }
 /** Connector types of recent work that new workers load ahead; beyond these the oldest is forgotten. */
 const remembered = 8;
-/** Milliseconds before a taken worker is replaced: the run that took it has the processor first. */
+/** Milliseconds before a taken worker is replaced: the run that took it has the processor first, for longer while another stands by. */
 const refillAfter = 500;
+const refillWithin = 10_000;
 
 export class WorkerPool implements AsyncDisposable {
   readonly #idle = new Set<WorkerProcess>();
@@ -21,6 +22,8 @@ export class WorkerPool implements AsyncDisposable {
   #filling: Promise<void> | undefined;
   /** The last worker that was started did start. */
   #starts = false;
+  /** Milliseconds on the monotonic clock: when a worker was last taken. */
+  #lastTaken = 0;
 
   constructor(private readonly options: PoolOptions) {
     this.#refill(0);
@@ -42,6 +45,7 @@ export class WorkerPool implements AsyncDisposable {
     const worker = warm ?? new WorkerProcess(this.options);
     this.#idle.delete(worker);
     this.#taken.add(worker);
+    this.#lastTaken = performance.now();
     worker.onExit = () => void this.#taken.delete(worker);
     this.#refill(refillAfter);
     return worker;
@@ -66,9 +70,14 @@ export class WorkerPool implements AsyncDisposable {
     let delay = wait;
     while (!signal.aborted && this.#idle.size < this.options.warm) {
       await pause(delay, signal);
+      while (this.#canWait() && !signal.aborted) await pause(refillAfter, signal);
       if (signal.aborted) return;
       delay = (await this.#startOne()) ? 0 : Math.min(30_000, Math.max(500, delay * 2));
     }
+  }
+
+  #canWait(): boolean {
+    return this.#idle.size > 0 && this.#taken.size > 0 && performance.now() - this.#lastTaken < refillWithin;
   }
 
   async #startOne(): Promise<boolean> {
