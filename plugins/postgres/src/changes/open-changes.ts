@@ -1,0 +1,158 @@
+/** The change stream of a pipeline: opened at a position, read as batches, confirmed as they become durable. */
+import { type Batch, type Checkpoint, ConfigError, type Context, type Stream, codes } from '@sluice/connector-sdk';
+import type { ConnectionConfig } from '../config.js';
+import type { Connection } from '../connect.js';
+import { mapError, mapped, sqlState } from '../errors.js';
+import { quote } from '../names.js';
+import type { BatchLimits } from './batches.js';
+import { type Position, checkpointOf, positionOf, refuseLostSlot, refuseOtherPublication, refuseOtherServer } from './position.js';
+import { ensurePublication, identitiesOf, publicationState, refuseUnpublished, tellsRows, unloggedColumns } from './publication.js';
+import { type Followed, Relations } from './relations.js';
+import { ReplicationLink, type Served } from './replication-link.js';
+import { changesName, ensureSlot, freeSlot, refuseForeign, slotState } from './slot.js';
+import { transactions } from './transactions.js';
+import type { Since } from './visible.js';
+
+export interface ChangesOptions {
+  /** Names slot and publication, which are this pipeline's own. */
+  readonly pipeline: string;
+  readonly streams: readonly Followed[];
+  /** By stream id: the snapshot that its full load was read in. Kept up until the position is beyond its `lsn`. */
+  readonly since?: Readonly<Record<string, Since>>;
+  /** A checkpoint of this stream; absent: from where the slot stands, which is made when it is not there. */
+  readonly after?: Checkpoint;
+  readonly limits?: Partial<Limits>;
+}
+export interface Limits extends BatchLimits {
+  /** Bytes of one row in the log. */
+  readonly maxMessageBytes: number;
+  /** Bytes of open transactions that are kept in memory; what is more goes to a temporary file. */
+  readonly holdBytes: number;
+}
+const usualLimits: Limits = {
+  batchBytes: 1 << 20,
+  groupMillis: 200,
+  idleMillis: 2000,
+  maxMessageBytes: 256 << 20,
+  holdBytes: 8 << 20,
+};
+
+export interface Changes extends AsyncIterable<Batch>, AsyncDisposable {
+  /** The checkpoint is durable: the server may let its log go up to there. (Invariant 2) */
+  confirm(checkpoint: Checkpoint): void;
+}
+
+/**
+ * Makes publication and slot for these streams, or gives the publication the streams that it should have. Repeatable. To be called before
+ * a stream's full load is begun: what commits after it returns is in the log. Throws ConfigError for what the user must change.
+ */
+export const prepareChanges = (connection: Connection, pipeline: string, streams: readonly Stream[]): Promise<void> =>
+  mapped(async () => {
+    const name = changesName(pipeline);
+    await refuseUnfit(connection, streams);
+    await ensurePublication(connection, name, streams); // first: the log is read as of its own time, and has to know it
+    await refuseForeign(await ensureSlot(connection, name), await databaseOf(connection));
+  });
+
+/** Opens the stream. `connection` is used while it is read. Throws LostPositionError before the first batch. (Invariant 7) */
+export async function openChanges(
+  connection: Connection,
+  config: ConnectionConfig,
+  context: Context,
+  options: ChangesOptions,
+): Promise<Changes> {
+  try {
+    return await open(connection, config, context, options);
+  } catch (error) {
+    throw mapError(error);
+  }
+}
+
+async function open(
+  connection: Connection,
+  config: ConnectionConfig,
+  context: Context,
+  { pipeline, streams: followed, since = {}, after, limits: given }: ChangesOptions,
+): Promise<Changes> {
+  const name = changesName(pipeline);
+  const limits = { ...usualLimits, ...given };
+  const streams = followed.map(({ stream }) => stream);
+  const asked = after && positionOf(after);
+  if (asked === undefined && Object.keys(since).length === 0) await prepareChanges(connection, pipeline, streams);
+  else await refuseUnfit(connection, streams);
+  const found = await publicationState(connection, name);
+  const slot = refuseForeign(refuseLostSlot(await slotState(connection, name), name, asked?.lsn), await databaseOf(connection));
+  refuseUnpublished(found, name, streams);
+  if (asked) refuseOtherPublication(asked, found!, name);
+  if (slot.activePid !== undefined) await freeSlot(connection, name, 8000);
+
+  const from = asked?.lsn ?? slot.confirmed!;
+  let server: Served | undefined;
+  const link = await ReplicationLink.open(
+    config,
+    context,
+    { slot: name, publication: name, from, maxMessageBytes: limits.maxMessageBytes },
+    (served) => {
+      server = served;
+      if (asked) refuseOtherServer(asked, served);
+    },
+  ).catch(async (error: unknown) => {
+    // The slot may have been lost since it was looked at.
+    if (sqlState((error as { cause?: unknown }).cause) === '55000')
+      refuseLostSlot(await slotState(connection, name), name, asked?.lsn);
+    throw error;
+  });
+  const at = (lsn: bigint): Position => ({
+    lsn,
+    system: server!.system,
+    timeline: server!.timeline,
+    publication: found!.oid,
+  });
+  const relations = new Relations(connection, { moneyScale: await moneyScale(connection) }, followed);
+  const checkpoint = (lsn: bigint): Checkpoint => checkpointOf(at(lsn));
+  return {
+    confirm: (confirmed) => link.confirm(positionOf(confirmed).lsn),
+    async *[Symbol.asyncIterator]() {
+      const stop = (): void => link.nudge();
+      context.signal.addEventListener('abort', stop);
+      try {
+        if (asked === undefined) yield { kind: 'idle', checkpoint: checkpoint(from) };
+        const hold = { memory: limits.holdBytes };
+        yield* transactions({
+          ...{ log: link, relations, start: from, since, limits, hold, signal: context.signal, checkpoint },
+        });
+      } catch (error) {
+        throw mapError(error);
+      } finally {
+        context.signal.removeEventListener('abort', stop);
+      }
+    },
+    [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+  };
+}
+
+const databaseOf = async ({ client }: Connection): Promise<string> =>
+  (await client.query<{ name: string }>('SELECT current_database()::text AS name')).rows[0]!.name;
+
+const moneyScale = async ({ client }: Connection): Promise<number> =>
+  Number((await client.query<{ scale: string }>(`SELECT scale(0::money::numeric)::text AS scale`)).rows[0]!.scale);
+
+/** Tables that cannot be followed rightly, or whose writers publishing them would stop. */
+async function refuseUnfit(connection: Connection, streams: readonly Stream[]): Promise<void> {
+  const identities = await identitiesOf(connection, streams);
+  for (const stream of streams) {
+    const identity = identities.find((one) => one.stream === stream.id);
+    if (!identity) throw new ConfigError(`The table ${stream.id} does not exist any more.`, { code: codes.noSuchStream });
+    const unlogged = unloggedColumns(stream, identity, connection.version);
+    if (unlogged.length > 0)
+      throw new ConfigError(`Generated columns of ${stream.id} are not in the change log: ${unlogged.join(', ')}.`, {
+        code: 'postgres.generated-column',
+        fix: 'Leave them out of the pipeline. Stored ones are logged from PostgreSQL 18 on.',
+      });
+    if (!tellsRows(stream, identity))
+      throw new ConfigError(`The replica identity of ${stream.id} does not tell which row is changed.`, {
+        code: 'postgres.replica-identity',
+        fix: `ALTER TABLE ${quote(...stream.path)} REPLICA IDENTITY FULL`,
+      });
+  }
+}
