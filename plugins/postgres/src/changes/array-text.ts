@@ -59,7 +59,7 @@ class Parser {
   #element(): string {
     if (this.#text.charCodeAt(this.#at) === quotes) return this.#json(this.#quoted());
     const start = this.#at;
-    for (let code = this.#text.charCodeAt(this.#at); code !== this.#delimiter && code !== close; )
+    for (let code = this.#text.charCodeAt(this.#at); code !== this.#delimiter && code !== close;)
       code = this.#text.charCodeAt(++this.#at);
     const text = this.#text.slice(start, this.#at);
     return text === 'NULL' ? 'null' : this.#json(text);

@@ -40,11 +40,15 @@ const timestamptz: ReadCell = (bytes, at, size) => {
   if (bytes[end - 3] === 0x2b) return `${bytes.toString('latin1', at, end - 3)}Z`;
   return latin(bytes, at, size).replace('+00', 'Z');
 };
-const hex: ReadCell = (bytes, at, size) => new Uint8Array(Buffer.from(bytes.toString('latin1', at + 2, at + size), 'hex'));
+const hex: ReadCell = (bytes, at, size) =>
+  new Uint8Array(Buffer.from(bytes.toString('latin1', at + 2, at + size), 'hex'));
 
 /** '-$1,234.50', '(1.234,50 EUR)': its digits are those of the number of the smallest units. */
 function moneyText(shown: string, scale: number): string {
-  const digits = shown.replace(/\D/g, '').replace(/^0+(?=\d)/, '').padStart(scale + 1, '0');
+  const digits = shown
+    .replace(/\D/g, '')
+    .replace(/^0+(?=\d)/, '')
+    .padStart(scale + 1, '0');
   const cut = digits.length - scale;
   const value = scale === 0 ? digits : `${digits.slice(0, cut)}.${digits.slice(cut)}`;
   return /[-(\u2212]/.test(shown) && /[1-9]/.test(digits) ? `-${value}` : value;
@@ -61,7 +65,8 @@ const trimmed = (shown: string): string => shown.replace(/ +$/, '');
 export function cellReader(stream: string, column: Column, settings: TextSettings): ReadCell {
   if (column.native.endsWith('[]')) return arrayReader(stream, column);
   const base = parseNative(column.native)?.base;
-  if (base === 'money') return (bytes, at, size) => moneyText(bytes.toString('utf8', at, at + size), settings.moneyScale);
+  if (base === 'money')
+    return (bytes, at, size) => moneyText(bytes.toString('utf8', at, at + size), settings.moneyScale);
   if (base === 'inet') return (bytes, at, size) => inetText(latin(bytes, at, size));
   return readers[column.type];
 }
@@ -90,7 +95,8 @@ function arrayReader(stream: string, column: Column): ReadCell {
   return (bytes, at, size) => {
     const json = arrayAsJson(bytes.toString('utf8', at, at + size), form);
     if (json !== undefined) return json;
-    const what = 'an array that JSON cannot say (bounds of its own, too many dimensions, or JSON documents in more than one)';
+    const what =
+      'an array that JSON cannot say (bounds of its own, too many dimensions, or JSON documents in more than one)';
     throw new DataError(`Column ${JSON.stringify(column.name)} of ${stream} holds ${what}.`, { stream });
   };
 }

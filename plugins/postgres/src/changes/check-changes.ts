@@ -55,7 +55,9 @@ function serverFindings({ level, slots, slotsUsed, senders, sendersUsed, replica
   const findings: Finding[] = [];
   if (level !== 'logical') {
     const fix = `ALTER SYSTEM SET wal_level = 'logical'; then restart the server. (Managed services have a parameter of their own, such as rds.logical_replication.)`;
-    findings.push(error('wal-level', `The server's wal_level is ${level}: it does not log what changes are made of.`, fix));
+    findings.push(
+      error('wal-level', `The server's wal_level is ${level}: it does not log what changes are made of.`, fix),
+    );
   }
   if (!has && Number(slotsUsed) >= Number(slots)) {
     const fix = `ALTER SYSTEM SET max_replication_slots = ${Number(slots) + 5}; then restart the server; or drop a slot that nobody needs.`;
@@ -66,7 +68,8 @@ function serverFindings({ level, slots, slotsUsed, senders, sendersUsed, replica
     findings.push(error('wal-senders', `All ${senders} WAL senders are in use.`, fix));
   }
   if (replica === 'true') {
-    const message = 'This is a standby: its publication is made on the primary, and a slot on it needs hot_standby_feedback.';
+    const message =
+      'This is a standby: its publication is made on the primary, and a slot on it needs hot_standby_feedback.';
     findings.push(warning('standby', message, 'Connect to the primary.'));
   }
   return findings;
@@ -80,7 +83,9 @@ function roleFindings({ replication, create, role, database }: Facts): Finding[]
   }
   if (create !== 'true') {
     const fix = `GRANT CREATE ON DATABASE ${quote(database)} TO ${quote(role)}`;
-    findings.push(warning('create-right', 'The role may not make a publication: an administrator has to make it.', fix));
+    findings.push(
+      warning('create-right', 'The role may not make a publication: an administrator has to make it.', fix),
+    );
   }
   return findings;
 }
@@ -122,7 +127,8 @@ function tableFindings(stream: Stream, identities: readonly Identity[], version:
   const unlogged = unloggedColumns(stream, identity, version);
   if (unlogged.length > 0) {
     const message = `Generated columns of ${stream.id} are not in the change log: ${unlogged.join(', ')}.`;
-    const fix = 'Leave them out of the pipeline, or make them ordinary columns. Stored ones are logged from PostgreSQL 18 on.';
+    const fix =
+      'Leave them out of the pipeline, or make them ordinary columns. Stored ones are logged from PostgreSQL 18 on.';
     findings.push(error('generated-column', message, fix));
   }
   if (identity.partitioned) {

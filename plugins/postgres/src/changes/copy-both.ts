@@ -174,7 +174,8 @@ export class CopyBoth implements Submittable {
     while (bytes.length - at >= headSize) {
       const length = bytes.readUInt32BE(at + 1);
       const { maxBytes, tooLong } = this.#options;
-      if (length < 4 || length > maxBytes) throw length < 4 ? new Error('a message without its length') : tooLong(length);
+      if (length < 4 || length > maxBytes)
+        throw length < 4 ? new Error('a message without its length') : tooLong(length);
       const end = at + 1 + length;
       if (end > bytes.length) {
         this.#need = end - at;

@@ -142,7 +142,7 @@ function leftOut({ aborted }: Held, bytes: Buffer, at: number): boolean {
 }
 
 async function* chunksOf(held: Held): AsyncGenerator<Buffer> {
-  for (let at = 0; held.file && at < held.fileBytes; ) {
+  for (let at = 0; held.file && at < held.fileBytes;) {
     const chunk = Buffer.allocUnsafe(Math.min(largeBlock, held.fileBytes - at));
     const { bytesRead } = await held.file.read(chunk, 0, chunk.length, at);
     if (bytesRead === 0) throw new Error('a temporary file is shorter than what was written to it');
@@ -161,7 +161,7 @@ async function unnamedFile(folder: string): Promise<FileHandle> {
 }
 
 async function writeAll(file: FileHandle, block: Buffer, at: number): Promise<void> {
-  for (let done = 0; done < block.length; )
+  for (let done = 0; done < block.length;)
     done += (await file.write(block, done, block.length - done, at + done)).bytesWritten;
 }
 

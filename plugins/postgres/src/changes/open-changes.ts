@@ -5,8 +5,22 @@ import type { Connection } from '../connect.js';
 import { mapError, mapped, sqlState } from '../errors.js';
 import { quote } from '../names.js';
 import type { BatchLimits } from './batches.js';
-import { type Position, checkpointOf, positionOf, refuseLostSlot, refuseOtherPublication, refuseOtherServer } from './position.js';
-import { ensurePublication, identitiesOf, publicationState, refuseUnpublished, tellsRows, unloggedColumns } from './publication.js';
+import {
+  type Position,
+  checkpointOf,
+  positionOf,
+  refuseLostSlot,
+  refuseOtherPublication,
+  refuseOtherServer,
+} from './position.js';
+import {
+  ensurePublication,
+  identitiesOf,
+  publicationState,
+  refuseUnpublished,
+  tellsRows,
+  unloggedColumns,
+} from './publication.js';
 import { type Followed, Relations } from './relations.js';
 import { ReplicationLink, type Served } from './replication-link.js';
 import { changesName, ensureSlot, freeSlot, refuseForeign, slotState } from './slot.js';
@@ -81,7 +95,10 @@ async function open(
   if (asked === undefined && Object.keys(since).length === 0) await prepareChanges(connection, pipeline, streams);
   else await refuseUnfit(connection, streams);
   const found = await publicationState(connection, name);
-  const slot = refuseForeign(refuseLostSlot(await slotState(connection, name), name, asked?.lsn), await databaseOf(connection));
+  const slot = refuseForeign(
+    refuseLostSlot(await slotState(connection, name), name, asked?.lsn),
+    await databaseOf(connection),
+  );
   refuseUnpublished(found, name, streams);
   if (asked) refuseOtherPublication(asked, found!, name);
   if (slot.activePid !== undefined) await freeSlot(connection, name, 8000);
@@ -142,7 +159,8 @@ async function refuseUnfit(connection: Connection, streams: readonly Stream[]): 
   const identities = await identitiesOf(connection, streams);
   for (const stream of streams) {
     const identity = identities.find((one) => one.stream === stream.id);
-    if (!identity) throw new ConfigError(`The table ${stream.id} does not exist any more.`, { code: codes.noSuchStream });
+    if (!identity)
+      throw new ConfigError(`The table ${stream.id} does not exist any more.`, { code: codes.noSuchStream });
     const unlogged = unloggedColumns(stream, identity, connection.version);
     if (unlogged.length > 0)
       throw new ConfigError(`Generated columns of ${stream.id} are not in the change log: ${unlogged.join(', ')}.`, {

@@ -36,7 +36,9 @@ export function refuseOtherServer(asked: Position, served: Served): void {
   if (asked.system !== served.system)
     throw lost('Another server answers at the address: the position is not one of its log.');
   if (asked.timeline !== served.timeline)
-    throw lost('The server is on another timeline since it failed over or was restored: its log may have gone another way.');
+    throw lost(
+      'The server is on another timeline since it failed over or was restored: its log may have gone another way.',
+    );
   if (asked.lsn > served.flushed) throw lost('The log of the server ends before the position: it was restored.');
 }
 
@@ -44,7 +46,8 @@ export function refuseOtherServer(asked: Position, served: Served): void {
 export function refuseLostSlot(slot: SlotState | undefined, name: string, asked: bigint | undefined): SlotState {
   const from = asked === undefined ? 'the beginning of the slot' : lsnText(asked);
   const there = slot?.confirmed === undefined ? 'nothing' : `from ${lsnText(slot.confirmed)} on`;
-  const lost = (why: string, available = there): LostPositionError => new LostPositionError(why, from, available, { fix });
+  const lost = (why: string, available = there): LostPositionError =>
+    new LostPositionError(why, from, available, { fix });
   if (!slot) throw lost(`The replication slot ${name} is gone, and the log with it.`);
   if (slot.invalid !== undefined)
     throw lost(`The server has given up the replication slot ${name} (${slot.invalid}).`, slot.walStatus);

@@ -150,4 +150,3 @@ export async function dropChanges(connection: Connection, pipeline: string): Pro
 export async function heartbeat({ client }: Connection): Promise<void> {
   await client.query(`SELECT pg_catalog.pg_logical_emit_message(false, 'sluice', '')`);
 }
-
