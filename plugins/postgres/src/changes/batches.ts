@@ -52,7 +52,7 @@ export class Batches {
   }
 
   add(change: Change, bytes: number): void {
-    if (this.#bytes >= this.#limits.batchBytes) this.#cut();
+    while (this.#bytes >= this.#limits.batchBytes) this.#cut();
     this.#changes.push(change);
     this.#bytes += bytes;
   }
@@ -69,6 +69,7 @@ export class Batches {
     this.#open = false;
     if (this.#changes.length === 0 && !this.#staged) {
       this.#idle = end;
+      this.tick(Date.now());
       return;
     }
     if (this.#whole === 0) this.#endedAt = Date.now();
@@ -87,6 +88,7 @@ export class Batches {
     }
     if (lsn > this.#idle) this.#idle = lsn;
     if (asked) this.#flushIdle();
+    else this.tick(Date.now());
   }
 
   /** Makes ready what has waited long enough. */

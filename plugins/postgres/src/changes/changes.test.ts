@@ -138,13 +138,7 @@ test('partitions are read as the table they are of, whatever their own columns l
     CREATE TABLE t1 (v text, dropped integer, part integer NOT NULL, id integer NOT NULL); ALTER TABLE t1 DROP dropped;
     ALTER TABLE t ATTACH PARTITION t1 FOR VALUES IN (1); CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2)`;
   expect(
-    await followed(
-      ddl,
-      "INSERT INTO t VALUES (1, 1, 'a')",
-      "UPDATE t SET v = 'b'",
-      'DELETE FROM t',
-      'TRUNCATE t',
-    ),
+    await followed(ddl, "INSERT INTO t VALUES (1, 1, 'a')", "UPDATE t SET v = 'b'", 'DELETE FROM t', 'TRUNCATE t'),
   ).toEqual([
     { op: 'insert', stream, after: [1, 1, 'a'] },
     { op: 'update', stream, after: [1, 1, 'b'] },
