@@ -36,6 +36,7 @@ export class Reading implements AsyncDisposable {
   readonly context: TestContext = testContext();
   error: unknown;
   #ended: Promise<void>;
+  #pause: Promise<void> | undefined;
   private constructor(
     readonly connection: Connection,
     readonly changes: Changes,
@@ -67,6 +68,7 @@ export class Reading implements AsyncDisposable {
     try {
       for await (const batch of this.changes) {
         this.batches.push(batch);
+        await this.#pause;
         if (confirm && 'checkpoint' in batch && batch.checkpoint) this.changes.confirm(batch.checkpoint);
       }
     } catch (error) {
@@ -89,6 +91,10 @@ export class Reading implements AsyncDisposable {
       await sleep(10);
     }
     return this;
+  }
+  /** Takes no batch for `ms`. */
+  pause(ms: number): Promise<void> {
+    return (this.#pause = sleep(ms));
   }
   /** Until so many changes have come, the last of them with a checkpoint. */
   whole(count: number): Promise<this> {

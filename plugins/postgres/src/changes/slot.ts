@@ -119,7 +119,7 @@ export async function freeSlot(connection: Connection, name: string, ms: number)
   for (;;) {
     const pid = (await slotState(connection, name))?.activePid;
     if (pid === undefined || Date.now() - started > ms) return;
-    if (Date.now() - started > ms / 4)
+    if (Date.now() - started > 500)
       await connection.client.query(`SELECT pg_catalog.pg_terminate_backend(${pid})`).catch(() => undefined); // no right: it is waited for
     await sleep(100);
   }
