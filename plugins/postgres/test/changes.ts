@@ -2,6 +2,7 @@
 import type { Batch, Change, Checkpoint, Stream } from '@sluice/connector-sdk';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Changes, type ChangesOptions, openChanges } from '../src/changes/index.js';
+import { mapError } from '../src/errors.js';
 import { type Connection, connect, disconnect } from '../src/connect.js';
 import { discover } from '../src/source/discover.js';
 import { type TestContext, type TestDatabase, testContext } from './server.js';
@@ -86,7 +87,7 @@ export class Reading implements AsyncDisposable {
   /** Until the batches meet `enough`. Throws what the stream throws, and after half a minute. */
   async until(enough: (batches: readonly Batch[]) => boolean): Promise<this> {
     for (let waited = 0; !enough(this.batches); waited += 10) {
-      if (this.error !== undefined) throw this.error;
+      if (this.error !== undefined) throw mapError(this.error);
       if (waited > 30_000) throw new Error(`still waiting, with ${this.list.length} changes`);
       await sleep(10);
     }

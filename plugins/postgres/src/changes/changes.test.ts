@@ -1,7 +1,7 @@
 /** What the log says of tables of every kind, and what of it becomes of batches. */
 import type { Batch, Change, Stream } from '@sluice/connector-sdk';
 import { Reading, changesIn, connected, dropSlots, streamsOf } from '../../test/changes.js';
-import { type TestDatabase, testDatabase } from '../../test/server.js';
+import { type TestDatabase, testContext, testDatabase } from '../../test/server.js';
 import { prepareChanges } from './index.js';
 
 let db: TestDatabase;
@@ -114,7 +114,9 @@ test.each([
   async (_, ddl) => {
     await db.query(`DROP TABLE IF EXISTS t; ${ddl}`);
     const [one] = await streamsOf(db, 't');
-    await expect(connected(db, (connection) => prepareChanges(connection, 'unfit', [one!]))).rejects.toMatchObject({
+    await expect(
+      connected(db, (connection) => prepareChanges(connection, testContext(), 'unfit', [one!])),
+    ).rejects.toMatchObject({
       code: 'postgres.replica-identity',
       fix: 'ALTER TABLE "public"."t" REPLICA IDENTITY FULL',
     });

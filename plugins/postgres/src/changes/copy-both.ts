@@ -103,7 +103,8 @@ export class CopyBoth implements Submittable {
   /** Resolves when there may be something to take, or after `ms`, or on `nudge`. Throws the server's or the socket's error at the end. */
   async more(ms: number): Promise<void> {
     if (this.#queue.length > this.#next) return;
-    if (this.#ended) throw this.#failure?.error ?? new Error('Connection terminated');
+    if (this.#ended && this.#failure) throw this.#failure.error;
+    if (this.#ended) throw new Error('Connection terminated');
     await new Promise<void>((resolve) => {
       const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : undefined;
       this.#wake = () => {

@@ -12,10 +12,12 @@ import {
   refuseLostSlot,
   refuseOtherPublication,
   refuseOtherServer,
+  refuseOvertaken,
 } from './position.js';
 import {
   ensurePublication,
   identitiesOf,
+  outlastUnlogged,
   publicationState,
   refuseUnpublished,
   tellsRows,
@@ -31,7 +33,10 @@ export interface ChangesOptions {
   /** Names slot and publication, which are this pipeline's own. */
   readonly pipeline: string;
   readonly streams: readonly Followed[];
-  /** By stream id: the snapshot that its full load was read in. Kept up until the position is beyond its `lsn`. */
+  /**
+   * By stream id: the snapshot that its copy was read in, after `prepareChanges`. Given until a checkpoint of the stream that is opened with
+   * it is durable: checkpoints keep it from there on, for as long as it is needed.
+   */
   readonly since?: Readonly<Record<string, Since>>;
   /** A checkpoint of this stream; absent: from where the slot stands, which is made when it is not there. */
   readonly after?: Checkpoint;
@@ -57,16 +62,28 @@ export interface Changes extends AsyncIterable<Batch>, AsyncDisposable {
 }
 
 /**
- * Makes publication and slot for these streams, or gives the publication the streams that it should have. Repeatable. To be called before
- * a stream's full load is begun: what commits after it returns is in the log. Throws ConfigError for what the user must change.
+ * Makes publication and slot for these streams, or gives the publication the streams that it should have. Repeatable. To be called
+ * before a stream's copy is begun: what is not in a snapshot that is taken after it returns is in the log. Waits for who writes
+ * the tables meanwhile. Throws ConfigError for what the user must change, TransientError when writers stay.
  */
-export const prepareChanges = (connection: Connection, pipeline: string, streams: readonly Stream[]): Promise<void> =>
+export const prepareChanges = (
+  connection: Connection,
+  { signal }: Pick<Context, 'signal'>,
+  pipeline: string,
+  streams: readonly Stream[],
+): Promise<void> =>
   mapped(async () => {
-    const name = changesName(pipeline);
-    await refuseUnfit(connection, streams);
-    await ensurePublication(connection, name, streams); // first: the log is read as of its own time, and has to know it
-    await refuseForeign(await ensureSlot(connection, name), await databaseOf(connection));
+    await makeReady(connection, pipeline, streams);
+    await outlastUnlogged(connection, streams, writersSeconds, signal);
   });
+
+async function makeReady(connection: Connection, pipeline: string, streams: readonly Stream[]): Promise<void> {
+  await refuseUnfit(connection, streams);
+  // The publication first: the log is read as of its own time, and has to know it.
+  await ensurePublication(connection, changesName(pipeline), streams);
+  await ensureSlot(connection, changesName(pipeline));
+}
+const writersSeconds = 600;
 
 /** Opens the stream. `connection` is used while it is read. Throws LostPositionError before the first batch. (Invariant 7) */
 export async function openChanges(
@@ -92,18 +109,18 @@ async function open(
   const limits = { ...usualLimits, ...given };
   const streams = followed.map(({ stream }) => stream);
   const asked = after && positionOf(after);
-  if (asked === undefined && Object.keys(since).length === 0) await prepareChanges(connection, pipeline, streams);
+  if (asked === undefined && Object.keys(since).length === 0) await makeReady(connection, pipeline, streams);
   else await refuseUnfit(connection, streams);
   const found = await publicationState(connection, name);
-  const slot = refuseForeign(
-    refuseLostSlot(await slotState(connection, name), name, asked?.lsn),
-    await databaseOf(connection),
-  );
+  const slot = refuseLostSlot(await slotState(connection, name), name, asked?.lsn);
+  await refuseForeign(connection, slot);
   refuseUnpublished(found, name, streams);
   if (asked) refuseOtherPublication(asked, found!, name);
   if (slot.activePid !== undefined) await freeSlot(connection, name, 8000);
 
   const from = asked?.lsn ?? slot.confirmed!;
+  refuseOvertaken(from, since, asked?.since ?? {});
+  const snapshots = { ...asked?.since, ...since };
   let server: Served | undefined;
   const link = await ReplicationLink.open(
     config,
@@ -115,7 +132,7 @@ async function open(
     },
   ).catch(async (error: unknown) => {
     // The slot may have been lost since it was looked at.
-    if (sqlState((error as { cause?: unknown }).cause) === '55000')
+    if (['55000', '58P01', '42704'].includes(sqlState((error as { cause?: unknown }).cause) ?? ''))
       refuseLostSlot(await slotState(connection, name), name, asked?.lsn);
     throw error;
   });
@@ -124,6 +141,7 @@ async function open(
     system: server!.system,
     timeline: server!.timeline,
     publication: found!.oid,
+    since: snapshots,
   });
   const relations = new Relations(connection, { moneyScale: await moneyScale(connection) }, followed);
   const checkpoint = (lsn: bigint): Checkpoint => checkpointOf(at(lsn));
@@ -136,7 +154,7 @@ async function open(
         if (asked === undefined) yield { kind: 'idle', checkpoint: checkpoint(from) };
         const hold = { memory: limits.holdBytes };
         yield* transactions({
-          ...{ log: link, relations, start: from, since, limits, hold, signal: context.signal, checkpoint },
+          ...{ log: link, relations, start: from, since: snapshots, limits, hold, signal: context.signal, checkpoint },
         });
       } catch (error) {
         throw mapError(error);
@@ -147,9 +165,6 @@ async function open(
     [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
   };
 }
-
-const databaseOf = async ({ client }: Connection): Promise<string> =>
-  (await client.query<{ name: string }>('SELECT current_database()::text AS name')).rows[0]!.name;
 
 const moneyScale = async ({ client }: Connection): Promise<number> =>
   Number((await client.query<{ scale: string }>(`SELECT scale(0::money::numeric)::text AS scale`)).rows[0]!.scale);

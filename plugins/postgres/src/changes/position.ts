@@ -4,6 +4,7 @@ import { lsnText, parseLsn } from './lsn.js';
 import type { PublishedTables } from './publication.js';
 import type { Served } from './replication-link.js';
 import type { SlotState } from './slot.js';
+import { type Since, endOf } from './visible.js';
 
 /** All that was committed before `lsn` is read. */
 export interface Position {
@@ -12,17 +13,33 @@ export interface Position {
   readonly system: string;
   readonly timeline: number;
   readonly publication: string;
+  /** Snapshots whose end the position has not reached, by stream. */
+  readonly since: Readonly<Record<string, Since>>;
 }
 
-export const checkpointOf = ({ lsn, ...server }: Position): Checkpoint => ({ v: 1, lsn: lsnText(lsn), ...server });
+export function checkpointOf({ lsn, since, ...server }: Position): Checkpoint {
+  const open = Object.entries(since).filter(([, snapshot]) => endOf(snapshot) > lsn);
+  const rest = open.length > 0 ? { since: Object.fromEntries(open.map(([id, one]) => [id, { ...one }])) } : {};
+  return { v: 1, lsn: lsnText(lsn), ...server, ...rest };
+}
 
 /** The position of a checkpoint; throws LostPositionError for one that is not of this version. */
 export function positionOf(checkpoint: Checkpoint): Position {
-  const { v, lsn: text, system, timeline, publication } = checkpoint;
+  const { v, lsn: text, system, timeline, publication, since } = checkpoint;
   const lsn = parseLsn(text);
   const whole = typeof system === 'string' && typeof timeline === 'number' && typeof publication === 'string';
-  if (v === 1 && lsn !== undefined && whole) return { lsn, system, timeline, publication };
+  if (v === 1 && lsn !== undefined && whole)
+    return { lsn, system, timeline, publication, since: (since ?? {}) as Position['since'] };
   throw new LostPositionError('This checkpoint is not one that this version reads.', `version ${v}`, 'version 1');
+}
+
+/** Invariant 7: the log must be read from before the end of a snapshot on, or what was committed in between is in neither. */
+export function refuseOvertaken(from: bigint, since: Readonly<Record<string, Since>>, known: Position['since']): void {
+  for (const [stream, snapshot] of Object.entries(since)) {
+    if (endOf(snapshot) >= from || JSON.stringify(known[stream]) === JSON.stringify(snapshot)) continue;
+    const message = `The log was read on beyond the copy of ${stream}, without it: changes in between were passed over.`;
+    throw new LostPositionError(message, snapshot.lsn, `from ${lsnText(from)} on`, { fix: `Copy ${stream} again.` });
+  }
 }
 
 const fix = 'Start over with a new full load.';

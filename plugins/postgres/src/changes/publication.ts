@@ -1,5 +1,6 @@
 /** The publication of a pipeline: which tables the log is decoded for. */
-import { LostPositionError, type Stream, streamId } from '@sluice/connector-sdk';
+import { LostPositionError, type Stream, TransientError, codes, streamId } from '@sluice/connector-sdk';
+import { outlast } from '@sluice/sql';
 import type { Connection } from '../connect.js';
 import { literal, quote } from '../names.js';
 
@@ -28,7 +29,7 @@ export async function ensurePublication(
   connection: Connection,
   name: string,
   streams: readonly Stream[],
-): Promise<PublishedTables> {
+): Promise<void> {
   const { client, version } = connection;
   // ONLY: a table that others inherit from is a stream without them.
   const tables = streams.map(({ path }) => `ONLY ${quote(...path)}`).join(', ');
@@ -43,8 +44,34 @@ export async function ensurePublication(
   } else if (!sameTables(found, streams)) {
     await client.query(`ALTER PUBLICATION ${quote(name)} SET TABLE ${tables}`);
   }
-  return (await publicationState(connection, name))!;
 }
+const writersSql = `
+SELECT DISTINCT l.virtualtransaction AS id FROM pg_locks l
+JOIN unnest($1::text[], $2::text[]) w(schema, name) ON true
+JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (l.relation = c.oid OR l.relation IN (SELECT relid FROM pg_partition_tree(c.oid)))
+  AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`;
+
+/**
+ * Waits for the transactions that may have written these tables before they were published: what they wrote is not in the log, and
+ * a copy that is begun later has it.
+ */
+export async function outlastUnlogged(
+  { client }: Connection,
+  streams: readonly Stream[],
+  seconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const paths = [streams.map(({ path }) => path[0]), streams.map(({ path }) => path[1])];
+  const writers = async () => (await client.query<{ id: string }>(writersSql, paths)).rows;
+  const left = streams.length === 0 ? [] : ((await outlast(writers, seconds, signal)) ?? []);
+  if (left.length === 0) return;
+  const message = `${left.length} transactions that write tables stay open: what they wrote before the tables were published is not in the log.`;
+  throw new TransientError(message, { code: codes.lockConflict, fix: 'End them; pg_stat_activity lists them.' });
+}
+
 const sameTables = ({ tables }: PublishedTables, streams: readonly Stream[]): boolean =>
   tables.size === streams.length && streams.every(({ id }) => tables.has(id));
 

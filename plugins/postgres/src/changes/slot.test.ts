@@ -1,5 +1,5 @@
 /** Slot and publication: made once, kept to what the pipeline has, dropped with it; and what `check` says of them. */
-import type { Finding, Row, Stream } from '@sluice/connector-sdk';
+import type { Checkpoint, Finding, Row, Stream } from '@sluice/connector-sdk';
 import { Client } from 'pg';
 import { Reading, connected, dropSlots, streamsOf } from '../../test/changes.js';
 import { type TestDatabase, testContext, testDatabase } from '../../test/server.js';
@@ -14,7 +14,7 @@ import {
   slotFindings,
   slotState,
 } from './index.js';
-import type { SlotState } from './slot.js';
+import { type SlotState, freeSlot } from './slot.js';
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -29,7 +29,7 @@ const tables = async (...names: string[]): Promise<Stream[]> => {
   return streamsOf(db, ...names);
 };
 const prepared = (pipeline: string, streams: readonly Stream[]) =>
-  connected(db, (connection) => prepareChanges(connection, pipeline, streams));
+  connected(db, (connection) => prepareChanges(connection, testContext(), pipeline, streams));
 const published = async (pipeline: string): Promise<unknown[]> =>
   (
     await db.query(`SELECT tablename::text AS t FROM pg_publication_tables WHERE pubname = $1 ORDER BY 1`, [
@@ -144,7 +144,7 @@ test('check names every right that a role lacks, with the statement that gives i
     asRole('GRANT SELECT ON a TO $R', async (config) => {
       const connection = await connect(config, testContext());
       try {
-        await prepareChanges(connection, 'rights', streams);
+        await prepareChanges(connection, testContext(), 'rights', streams);
       } finally {
         await disconnect(connection);
       }
@@ -221,6 +221,43 @@ async function copy(table: string): Promise<{ rows: Row[]; since: Since }> {
     await client.end();
   }
 }
+
+test('a copy waits for who wrote the table before it was published', async () => {
+  const streams = await tables('a', 'b');
+  await prepared('writers', streams.slice(0, 1));
+  const writer = new Client({ ...db.source, user: db.source.username });
+  await writer.connect();
+  await writer.query('BEGIN; INSERT INTO b VALUES (1, 1)');
+  let ready = false;
+  const preparing = prepared('writers', streams).then(() => (ready = true));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect([ready, await published('writers')]).toEqual([false, ['a', 'b']]);
+  await writer.query('COMMIT');
+  await preparing;
+  await writer.end();
+});
+
+test('a snapshot stays in the checkpoints for as long as it is needed, and one that was overtaken is a lost position', async () => {
+  const streams = await tables('a', 'b');
+  await prepared('kept', streams);
+  await db.query('INSERT INTO a VALUES (1, 1)'); // in the log, and in the copy
+  const { since } = await copy('a');
+  await db.query('INSERT INTO a VALUES (2, 2)');
+  const first = await Reading.open(db, { pipeline: 'kept', streams, since: { 'public.a': since } });
+  await first.until((batches) => batches.length > 0);
+  const [start] = first.batches;
+  expect(start).toMatchObject({ kind: 'idle', checkpoint: { since: { 'public.a': since } } });
+  await first[Symbol.asyncDispose]();
+  const after = (start as { checkpoint: Checkpoint }).checkpoint;
+  await connected(db, (connection) => freeSlot(connection, changesName('kept'), 5000));
+  await using second = await Reading.open(db, { pipeline: 'kept', streams, after, confirm: false });
+  await second.whole(1);
+  expect(second.list).toEqual([{ op: 'insert', stream: 'public.a', after: [2, 2] }]);
+  expect(second.checkpoint).not.toHaveProperty('since');
+  await expect(
+    Reading.open(db, { pipeline: 'kept', streams, after: second.checkpoint!, since: { 'public.b': since } }),
+  ).rejects.toMatchObject({ class: 'lost-position', message: expect.stringContaining('the copy of public.b') });
+});
 
 test('a copy and the changes since are the table, each row once, whoever writes meanwhile', async () => {
   const streams = await tables('a');

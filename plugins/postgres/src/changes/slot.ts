@@ -87,7 +87,7 @@ function invalidity({ invalidation_reason: reason, conflicting, wal_status: stat
 /** Makes the slot unless it is there. Waits for the transactions that are open now. Throws ConfigError for a slot of somebody else's. */
 export async function ensureSlot(connection: Connection, name: string): Promise<SlotState> {
   const found = await slotState(connection, name);
-  if (found && found.invalid === undefined) return refuseForeign(found, await databaseOf(connection));
+  if (found && found.invalid === undefined) return refuseForeign(connection, found);
   if (found) await connection.client.query(`SELECT pg_catalog.pg_drop_replication_slot(${literal(name)})`);
   try {
     const sql = `SELECT pg_catalog.pg_create_logical_replication_slot(${literal(name)}, 'pgoutput')`;
@@ -95,14 +95,13 @@ export async function ensureSlot(connection: Connection, name: string): Promise<
   } catch (error) {
     if (sqlState(error) !== '42710') throw error; // another made it at the same moment
   }
-  return (await slotState(connection, name))!;
+  return refuseForeign(connection, (await slotState(connection, name))!);
 }
 
-const databaseOf = async ({ client }: Connection): Promise<string> =>
-  (await client.query<{ name: string }>('SELECT current_database()::text AS name')).rows[0]!.name;
-
-export function refuseForeign(slot: SlotState, database: string): SlotState {
-  if (slot.plugin === 'pgoutput' && slot.database === database) return slot;
+/** Throws ConfigError for a slot of another database or with another plugin. */
+export async function refuseForeign({ client }: Connection, slot: SlotState): Promise<SlotState> {
+  const { rows } = await client.query<{ name: string }>('SELECT current_database()::text AS name');
+  if (slot.plugin === 'pgoutput' && slot.database === rows[0]!.name) return slot;
   const message = `The replication slot ${slot.name} is not one of this pipeline: it is of database ${JSON.stringify(slot.database)}, with plugin ${slot.plugin}.`;
   throw new ConfigError(message, {
     code: 'postgres.foreign-slot',

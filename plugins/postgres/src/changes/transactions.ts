@@ -4,12 +4,11 @@ import { type BatchLimits, Batches } from './batches.js';
 import { changeOf } from './change-rows.js';
 import type { Frame } from './copy-both.js';
 import { HeldTransactions, type HoldOptions } from './held-transactions.js';
-import { parseLsn } from './lsn.js';
 import { decodeMessage } from './pgoutput.js';
 import type { Delete, Insert, Message, Relation, Truncate, Update } from './pgoutput-messages.js';
 import type { Relations } from './relations.js';
 import type { Arrival } from './replication-link.js';
-import { type Since, visibility } from './visible.js';
+import { type Since, endOf, visibility } from './visible.js';
 
 /** Where messages come from: a replication link, or a list in a test. */
 export interface Log {
@@ -28,6 +27,8 @@ export interface TransactionsOptions {
   readonly checkpoint: (lsn: bigint) => Checkpoint;
 }
 
+/** Work that is to be waited for; a generator may hand out batches meanwhile. */
+type Slow = Promise<void> | AsyncGenerator<Batch>;
 type Applied = Insert | Update | Delete | Truncate;
 /** What a change weighs besides its bytes in the log. */
 const changeWeight = 64;
@@ -54,11 +55,11 @@ class Reader implements AsyncDisposable {
     this.#options = options;
     this.#batches = new Batches(start, limits, checkpoint);
     this.#held = new HeldTransactions(hold);
-    this.#snapshots = Object.entries(since).map(([stream, { snapshot, lsn }]) => {
-      const end = parseLsn(lsn);
-      if (end === undefined) throw new RangeError(`${JSON.stringify(lsn)} is no position in the log`);
-      return { stream, end, saw: visibility(snapshot) };
-    });
+    this.#snapshots = Object.entries(since).map(([stream, one]) => ({
+      stream,
+      end: endOf(one),
+      saw: visibility(one.snapshot),
+    }));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -71,7 +72,8 @@ class Reader implements AsyncDisposable {
       const arrival = log.take();
       if (arrival?.kind === 'data') {
         const slow = this.#take(arrival);
-        if (slow) yield* slow;
+        if (slow instanceof Promise) await slow;
+        else if (slow) yield* slow;
       } else if (arrival) {
         if (this.#block === undefined) this.#batches.reached(arrival.lsn, arrival.asked);
       } else {
@@ -90,7 +92,7 @@ class Reader implements AsyncDisposable {
   }
 
   /** Answers what takes its time. */
-  #take(frame: Frame): AsyncGenerator<Batch> | undefined {
+  #take(frame: Frame): Slow | undefined {
     const { bytes, at, end } = frame;
     if (this.#block === undefined) return this.#apply(decodeMessage(bytes, at, end, { streamed: false }), end - at);
     if (bytes[at] === streamStop && end === at + 1) {
@@ -98,11 +100,10 @@ class Reader implements AsyncDisposable {
       return undefined;
     }
     if (bytes[at] === origin) return undefined;
-    const kept = this.#held.add(this.#block, frame);
-    return kept && waitFor(kept);
+    return this.#held.add(this.#block, frame);
   }
 
-  #apply(message: Message, bytes: number): AsyncGenerator<Batch> | undefined {
+  #apply(message: Message, bytes: number): Slow | undefined {
     switch (message.kind) {
       case 'insert':
       case 'update':
@@ -117,7 +118,7 @@ class Reader implements AsyncDisposable {
         this.#commit(message.end);
         return undefined;
       case 'relation':
-        return waitFor(this.#describe(message));
+        return this.#describe(message);
       case 'type':
         this.#options.relations.nameType(message.id, message.schema, message.name);
         return undefined;
@@ -125,7 +126,7 @@ class Reader implements AsyncDisposable {
         this.#held.begin((this.#block = message.xid));
         return undefined;
       case 'stream-abort':
-        return waitFor(this.#held.abort(message.xid, message.subxid));
+        return this.#held.abort(message.xid, message.subxid);
       case 'stream-commit':
         return this.#replay(message.xid, message.lsn, message.end);
       default:
@@ -174,15 +175,11 @@ class Reader implements AsyncDisposable {
     for await (const frame of this.#held.replay(xid)) {
       const size = frame.end - frame.at;
       const slow = this.#apply(decodeMessage(frame.bytes, frame.at, frame.end, { streamed: true }), size);
-      if (slow) yield* slow;
+      if (slow instanceof Promise) await slow;
+      else if (slow) yield* slow;
       if (this.#batches.ready) yield* this.#handOut();
       if (this.#options.signal.aborted) return;
     }
     this.#commit(end);
   }
-}
-
-/** Nothing to yield, but something to wait for. */
-async function* waitFor(work: Promise<void>): AsyncGenerator<never> {
-  await work;
 }
