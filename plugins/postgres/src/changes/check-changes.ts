@@ -2,7 +2,14 @@
 import type { Finding, Stream } from '@sluice/connector-sdk';
 import type { Connection } from '../connect.js';
 import { literal, quote } from '../names.js';
-import { type Identity, identitiesOf, publicationState, tellsRows, unloggedColumns } from './publication.js';
+import {
+  type Identity,
+  identitiesOf,
+  publicationOptions,
+  publicationState,
+  tellsRows,
+  unloggedColumns,
+} from './publication.js';
 import { type SlotState, changesName, slotState } from './slot.js';
 
 interface Facts {
@@ -111,11 +118,12 @@ async function ownerFindings(
   const fix =
     name === undefined
       ? `ALTER TABLE ${tables[0]} OWNER TO ${quote(rows[0]!.role)}`
-      : `As an administrator: ${published ? 'ALTER PUBLICATION' : 'CREATE PUBLICATION'} ${quote(name)} ${published ? 'SET' : 'FOR'} TABLE ${list}${published ? '' : ' WITH (publish_via_partition_root = true)'}`;
+      : `As an administrator: ${published ? 'ALTER PUBLICATION' : 'CREATE PUBLICATION'} ${quote(name)} ${published ? 'SET' : 'FOR'} TABLE ${list}${published ? '' : ` WITH (${publicationOptions(connection)})`}`;
   return [error('table-owner', message, fix)];
 }
 
-function tableFindings(stream: Stream, identities: readonly Identity[], version: number): Finding[] {
+/** What stands in the way of one table; none when it does not exist. */
+export function tableFindings(stream: Stream, identities: readonly Identity[], version: number): Finding[] {
   const table = quote(...stream.path);
   const identity = identities.find((one) => one.stream === stream.id);
   if (!identity) return [];
@@ -123,6 +131,14 @@ function tableFindings(stream: Stream, identities: readonly Identity[], version:
     const message = `${stream.id} is not a table: it has no changes of its own.`;
     return [error('not-a-table', message, 'Read it in mode full or cursor, or take its tables instead.')];
   }
+  if (!identity.logged)
+    return [
+      error(
+        'unlogged-table',
+        `${stream.id} is not logged, and its changes neither.`,
+        `ALTER TABLE ${table} SET LOGGED`,
+      ),
+    ];
   const findings = identityFindings(stream, identity, table);
   const unlogged = unloggedColumns(stream, identity, version);
   if (unlogged.length > 0) {

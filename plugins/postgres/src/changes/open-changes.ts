@@ -3,7 +3,6 @@ import { type Batch, type Checkpoint, ConfigError, type Context, type Stream, co
 import type { ConnectionConfig } from '../config.js';
 import type { Connection } from '../connect.js';
 import { mapError, mapped, sqlState } from '../errors.js';
-import { quote } from '../names.js';
 import type { BatchLimits } from './batches.js';
 import {
   type Position,
@@ -14,14 +13,15 @@ import {
   refuseOtherServer,
   refuseOvertaken,
 } from './position.js';
+import { tableFindings } from './check-changes.js';
 import {
+  type Identity,
   ensurePublication,
   identitiesOf,
   outlastUnlogged,
   publicationState,
+  refuseIncomplete,
   refuseUnpublished,
-  tellsRows,
-  unloggedColumns,
 } from './publication.js';
 import { type Followed, Relations } from './relations.js';
 import { ReplicationLink, type Served } from './replication-link.js';
@@ -110,10 +110,11 @@ async function open(
   const streams = followed.map(({ stream }) => stream);
   const asked = after && positionOf(after);
   if (asked === undefined && Object.keys(since).length === 0) await makeReady(connection, pipeline, streams);
-  else await refuseUnfit(connection, streams);
+  const identities = await refuseUnfit(connection, streams);
   const found = await publicationState(connection, name);
   const slot = refuseLostSlot(await slotState(connection, name), name, asked?.lsn);
   await refuseForeign(connection, slot);
+  if (found) refuseIncomplete(connection, name, found, streams, identities);
   refuseUnpublished(found, name, streams);
   if (asked) refuseOtherPublication(asked, found!, name);
   if (slot.activePid !== undefined) await freeSlot(connection, name, 8000);
@@ -170,22 +171,20 @@ const moneyScale = async ({ client }: Connection): Promise<number> =>
   Number((await client.query<{ scale: string }>(`SELECT scale(0::money::numeric)::text AS scale`)).rows[0]!.scale);
 
 /** Tables that cannot be followed rightly, or whose writers publishing them would stop. */
-async function refuseUnfit(connection: Connection, streams: readonly Stream[]): Promise<void> {
+async function refuseUnfit(connection: Connection, streams: readonly Stream[]): Promise<readonly Identity[]> {
   const identities = await identitiesOf(connection, streams);
   for (const stream of streams) {
     const identity = identities.find((one) => one.stream === stream.id);
     if (!identity)
       throw new ConfigError(`The table ${stream.id} does not exist any more.`, { code: codes.noSuchStream });
-    const unlogged = unloggedColumns(stream, identity, connection.version);
-    if (unlogged.length > 0)
-      throw new ConfigError(`Generated columns of ${stream.id} are not in the change log: ${unlogged.join(', ')}.`, {
-        code: 'postgres.generated-column',
-        fix: 'Leave them out of the pipeline. Stored ones are logged from PostgreSQL 18 on.',
-      });
-    if (!tellsRows(stream, identity))
-      throw new ConfigError(`The replica identity of ${stream.id} does not tell which row is changed.`, {
-        code: 'postgres.replica-identity',
-        fix: `ALTER TABLE ${quote(...stream.path)} REPLICA IDENTITY FULL`,
+    const [unfit] = tableFindings(stream, [identity], connection.version).filter(
+      ({ severity }) => severity === 'error',
+    );
+    if (unfit)
+      throw new ConfigError(unfit.message, {
+        code: `postgres.${unfit.code}`,
+        ...(unfit.fix === undefined ? {} : { fix: unfit.fix }),
       });
   }
+  return identities;
 }

@@ -1,5 +1,5 @@
 /** The publication of a pipeline: which tables the log is decoded for. */
-import { LostPositionError, type Stream, TransientError, codes, streamId } from '@sluice/connector-sdk';
+import { ConfigError, LostPositionError, type Stream, TransientError, codes, streamId } from '@sluice/connector-sdk';
 import { outlast } from '@sluice/sql';
 import type { Connection } from '../connect.js';
 import { literal, quote } from '../names.js';
@@ -8,20 +8,90 @@ export interface PublishedTables {
   /** A publication that was dropped and made again is another one: it does not go back in the log. */
   readonly oid: string;
   readonly tables: ReadonlySet<string>;
-  readonly options: Readonly<Record<string, unknown>>;
+  /** Tables of which only some rows are published. */
+  readonly filtered: readonly string[];
+  readonly allTables: boolean;
+  /** Its options are those that it is made with here. */
+  readonly complete: boolean;
+  readonly viaRoot: boolean;
+  readonly storedGenerated: boolean;
+}
+
+/** As pg_publication has it; columns that not every version has are absent. */
+interface PublicationRow {
+  readonly oid: number;
+  readonly puballtables: boolean;
+  readonly pubviaroot: boolean;
+  readonly pubinsert: boolean;
+  readonly pubupdate: boolean;
+  readonly pubdelete: boolean;
+  readonly pubtruncate: boolean;
+  readonly pubgencols?: string;
+}
+interface PublishedRow {
+  readonly schemaname: string;
+  readonly tablename: string;
+  readonly rowfilter?: string | null;
 }
 
 /** The publication as it is; undefined when there is none of this name. */
 export async function publicationState({ client }: Connection, name: string): Promise<PublishedTables | undefined> {
   const { rows } = await client.query<{ publication: string; tables: string }>(`
-    SELECT to_json(p)::text AS publication, (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)), '[]')
-      FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE r.prpubid = p.oid)::text AS tables
+    SELECT to_json(p)::text AS publication,
+      (SELECT coalesce(json_agg(t), '[]') FROM pg_publication_tables t WHERE t.pubname = p.pubname)::text AS tables
     FROM pg_publication p WHERE p.pubname = ${literal(name)}`);
   if (!rows[0]) return undefined;
-  const options = JSON.parse(rows[0].publication) as Record<string, unknown>;
-  const paths = JSON.parse(rows[0].tables) as [string, string][];
-  return { oid: String(options['oid']), tables: new Set(paths.map((path) => streamId(path))), options };
+  const made = JSON.parse(rows[0].publication) as PublicationRow;
+  const tables = JSON.parse(rows[0].tables) as PublishedRow[];
+  const id = ({ schemaname, tablename }: PublishedRow): string => streamId([schemaname, tablename]);
+  return {
+    oid: String(made.oid),
+    tables: new Set(tables.map(id)),
+    filtered: tables.filter(({ rowfilter }) => rowfilter != null).map(id),
+    allTables: made.puballtables,
+    complete: made.pubinsert && made.pubupdate && made.pubdelete && made.pubtruncate,
+    viaRoot: made.pubviaroot,
+    storedGenerated: made.pubgencols === 's',
+  };
+}
+
+/** What the publication of a pipeline is made with, beyond its tables. */
+export const publicationOptions = ({ version }: Pick<Connection, 'version'>): string =>
+  [
+    "publish = 'insert, update, delete, truncate'",
+    'publish_via_partition_root = true',
+    ...(version >= 180_000 ? ['publish_generated_columns = stored'] : []),
+  ].join(', ');
+
+/** One that was made by somebody else may say less than all; what it leaves out would be missing without a word. (Invariant 6) */
+export function refuseIncomplete(
+  connection: Connection,
+  name: string,
+  found: PublishedTables,
+  streams: readonly Stream[],
+  identities: readonly Identity[],
+): void {
+  const ours = identities.filter(({ stream }) => streams.some(({ id }) => id === stream));
+  const generated = streams.some((stream) => {
+    const columns = ours.find((one) => one.stream === stream.id)?.generated ?? [];
+    return columns.some(({ name: column }) => stream.columns.some((one) => one.name === column));
+  });
+  const partitioned = ours.some((identity) => identity.partitioned);
+  const filtered = found.filtered.filter((id) => streams.some((stream) => stream.id === id));
+  const why = !found.complete
+    ? 'does not publish every kind of change'
+    : partitioned && !found.viaRoot
+      ? 'publishes partitions, and not the tables they are of'
+      : generated && !found.storedGenerated
+        ? 'does not publish generated columns'
+        : filtered.length > 0
+          ? `publishes only some rows of ${filtered.join(', ')}`
+          : undefined;
+  if (why === undefined) return;
+  throw new ConfigError(`The publication ${name} ${why}.`, {
+    code: 'postgres.publication-incomplete',
+    fix: `ALTER PUBLICATION ${quote(name)} SET (${publicationOptions(connection)})${filtered.length > 0 ? ', and take its row filters away' : ''}`,
+  });
 }
 
 /** Makes the publication, or gives it exactly these tables. Repeatable; throws what the server refuses. */
@@ -30,18 +100,14 @@ export async function ensurePublication(
   name: string,
   streams: readonly Stream[],
 ): Promise<void> {
-  const { client, version } = connection;
+  const { client } = connection;
   // ONLY: a table that others inherit from is a stream without them.
   const tables = streams.map(({ path }) => `ONLY ${quote(...path)}`).join(', ');
   const found = await publicationState(connection, name);
   if (!found) {
-    const options = [
-      `publish_via_partition_root = true`,
-      ...(version >= 180_000 ? ['publish_generated_columns = stored'] : []),
-    ];
     const list = streams.length > 0 ? ` FOR TABLE ${tables}` : '';
-    await client.query(`CREATE PUBLICATION ${quote(name)}${list} WITH (${options.join(', ')})`);
-  } else if (!sameTables(found, streams)) {
+    await client.query(`CREATE PUBLICATION ${quote(name)}${list} WITH (${publicationOptions(connection)})`);
+  } else if (!found.allTables && !sameTables(found, streams)) {
     await client.query(`ALTER PUBLICATION ${quote(name)} SET TABLE ${tables}`);
   }
 }
@@ -95,11 +161,14 @@ export interface Identity {
   readonly partitioned: boolean;
   /** Columns that are generated, and so not in the log before version 18, or never when they are virtual. */
   readonly generated: readonly { readonly name: string; readonly stored: boolean }[];
+  /** 'r' and 'p' are tables, ordinary and partitioned. */
   readonly kindOfRelation: string;
+  /** Written to the log at all. */
+  readonly logged: boolean;
 }
 
 const identitySql = `
-SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, leaf.*,
+SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence, leaf.*,
   (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'stored', a.attgenerated = 's')), '[]')
    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped)::text AS generated
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -118,7 +187,7 @@ CROSS JOIN LATERAL (
 
 /** What the log has of each table's old rows, for tables that exist. */
 export async function identitiesOf({ client }: Connection, streams: readonly Stream[]): Promise<Identity[]> {
-  type Row = Record<'schema' | 'name' | 'kind' | 'identity' | 'columns' | 'generated', string>;
+  type Row = Record<'schema' | 'name' | 'kind' | 'identity' | 'columns' | 'generated' | 'persistence', string>;
   const { rows } = await client.query<Row>(identitySql, [
     streams.map(({ path }) => path[0]),
     streams.map(({ path }) => path[1]),
@@ -130,6 +199,7 @@ export async function identitiesOf({ client }: Connection, streams: readonly Str
     partitioned: row.kind === 'p',
     generated: JSON.parse(row.generated) as { name: string; stored: boolean }[],
     kindOfRelation: row.kind,
+    logged: row.persistence === 'p',
   }));
 }
 

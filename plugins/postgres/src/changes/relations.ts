@@ -27,6 +27,12 @@ WITH RECURSIVE step(n, oid, typmod) AS (
 SELECT s.n::text AS n, CASE WHEN t.oid IS NULL THEN '' ELSE format_type(s.oid, s.typmod) END AS native
 FROM step s LEFT JOIN pg_type t ON t.oid = s.oid WHERE t.typtype IS DISTINCT FROM 'd'`;
 
+/** Of these columns those that the role may read; with the right to the table, those that were dropped since, too. */
+const readableSql = `
+SELECT w.name FROM unnest($2::text[]) w(name) JOIN pg_class c ON c.oid = $1::oid
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = w.name AND a.attnum > 0
+WHERE has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attnum, 'SELECT')`;
+
 export class Relations {
   readonly #connection: Connection;
   readonly #settings: TextSettings;
@@ -66,7 +72,10 @@ export class Relations {
     if (!followed) return undefined; // of a table that the pipeline had before, or does not have yet
     this.#pathOf.set(relation.id, key);
     const before = this.#announced.get(followed.stream.id)!;
-    const stream = reshaped(before, await this.#columns(relation, before), followed.added !== 'ignore');
+    const now = await this.#columns(relation, before);
+    const added = now.filter(({ name }) => !before.columns.some((column) => column.name === name));
+    const open = followed.added === 'ignore' ? [] : await this.#readable(relation.id, added);
+    const stream = reshaped(before, now, open);
     this.#shapes.set(relation.id, this.#shapeOf(stream, relation));
     if (sameShape(before, stream)) return undefined;
     this.#announced.set(stream.id, stream);
@@ -82,6 +91,16 @@ export class Relations {
       if (old?.native === native) return old;
       return { name, native, nullable: old?.nullable ?? true, ...logicalColumn(native) };
     });
+  }
+
+  /** Those that the role may read: the log has the others as well, and they are not offered. */
+  async #readable(relation: number, columns: readonly Column[]): Promise<readonly Column[]> {
+    if (columns.length === 0) return columns;
+    const { rows } = await this.#connection.client.query<{ name: string }>(readableSql, [
+      String(relation),
+      columns.map(({ name }) => name),
+    ]);
+    return columns.filter(({ name }) => rows.some((row) => row.name === name));
   }
 
   async #learn({ columns }: Relation): Promise<void> {
@@ -112,9 +131,8 @@ export class Relations {
 const pathKey = (path: readonly string[]): string => JSON.stringify(path);
 
 /** The columns in the order they were announced in; new ones behind them. */
-function reshaped(before: Stream, now: readonly Column[], follow: boolean): Stream {
+function reshaped(before: Stream, now: readonly Column[], added: readonly Column[]): Stream {
   const kept = before.columns.flatMap(({ name }) => now.find((column) => column.name === name) ?? []);
-  const added = follow ? now.filter(({ name }) => !before.columns.some((column) => column.name === name)) : [];
   const columns = [...kept, ...added];
   const names = new Set(columns.map(({ name }) => name));
   const key = before.key.every((name) => names.has(name)) ? before.key : [];

@@ -102,6 +102,32 @@ test.each(['buffered', 'immediate'] as const)(
   },
 );
 
+test('a transaction that is larger than memory comes whole, after its commit, with one checkpoint', async () => {
+  await db.query(`ALTER DATABASE ${db.name} SET logical_decoding_work_mem = '64kB'`);
+  await using reading = await Reading.open(db, {
+    pipeline: 'large',
+    streams,
+    limits: { ...limits, batchBytes: 100_000 },
+  });
+  await writer.query(
+    "BEGIN; INSERT INTO t SELECT 1, i, repeat('x', 100) FROM generate_series(1, 20000) i; SAVEPOINT s",
+  );
+  await writer.query("INSERT INTO t SELECT 2, i, repeat('y', 100) FROM generate_series(1, 5000) i; ROLLBACK TO s");
+  await writer.query('INSERT INTO t SELECT 3, i, NULL FROM generate_series(1, 3) i');
+  await db.query('INSERT INTO t VALUES (4, 1)'); // committed first
+  await reading.whole(1);
+  if ((await serverVersion()) >= 140_000) expect(await streamedTransactions('large')).toBeGreaterThan(0);
+  expect(reading.list.map((change) => ('after' in change ? name(change.after) : ''))).toEqual(['4.1']);
+  await writer.query('COMMIT');
+  await reading.whole(20_004);
+  const expected = [...Array.from({ length: 20_000 }, (_, i) => `1.${i + 1}`), '3.1', '3.2', '3.3'];
+  expect(reading.list.slice(1).map((change) => ('after' in change ? name(change.after) : ''))).toEqual(expected);
+  const data = reading.batches.filter(({ kind }) => kind === 'changes');
+  expect(data.length).toBeGreaterThan(20);
+  expect(data.filter((batch) => 'checkpoint' in batch)).toHaveLength(2);
+  await db.query(`ALTER DATABASE ${db.name} RESET logical_decoding_work_mem`);
+});
+
 interface Line {
   readonly rows: Row[];
   readonly checkpoint: Checkpoint;

@@ -138,7 +138,7 @@ test('check names every right that a role lacks, with the statement that gives i
   ]);
   expect(findings[0]!.fix).toMatch(/^ALTER ROLE "reader_\w+" REPLICATION$/);
   expect(findings[2]!.fix).toContain(
-    `CREATE PUBLICATION "${changesName('rights')}" FOR TABLE ONLY "public"."a" WITH (publish_via_partition_root = true)`,
+    `CREATE PUBLICATION "${changesName('rights')}" FOR TABLE ONLY "public"."a" WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true`,
   );
   await expect(
     asRole('GRANT SELECT ON a TO $R', async (config) => {
@@ -166,18 +166,49 @@ test('a role that reads only, with the publication made for it beforehand, is en
   await db.query(`DROP PUBLICATION ${name}`);
 });
 
+test.each([
+  ["WITH (publish = 'insert', publish_via_partition_root = true)", /every kind of change/],
+  ['WITH (publish_via_partition_root = false)', /publishes partitions/],
+])('a publication that was made %s says too little, and is refused', async (options, message) => {
+  await db.query('DROP TABLE IF EXISTS p; CREATE TABLE p (id integer PRIMARY KEY) PARTITION BY RANGE (id)');
+  const name = changesName('little');
+  await db.query(`CREATE PUBLICATION ${name} FOR TABLE p ${options}`);
+  const opened = Reading.open(db, { pipeline: 'little', streams: await streamsOf(db, 'p') });
+  await expect(opened).rejects.toMatchObject({
+    code: 'postgres.publication-incomplete',
+    message: expect.stringMatching(message),
+  });
+  await db.query(`DROP PUBLICATION ${name}; DROP TABLE p`);
+});
+
+test('a column that the role may not read does not come by way of the log', async () => {
+  await db.query('DROP TABLE IF EXISTS a; CREATE TABLE a (id integer PRIMARY KEY, hidden text)');
+  await db.query(`CREATE PUBLICATION ${changesName('hidden')} FOR TABLE a WITH (publish_via_partition_root = true)`);
+  await asRole('ALTER ROLE $R REPLICATION; GRANT SELECT (id) ON a TO $R', async (config) => {
+    const reader = { ...db, source: config };
+    const streams = await streamsOf(reader, 'a');
+    await using reading = await Reading.open(reader, { pipeline: 'hidden', streams });
+    await db.query("ALTER TABLE a ADD other integer; INSERT INTO a VALUES (1, 'secret', 2)");
+    await reading.whole(1);
+    expect(reading.batches.filter(({ kind }) => kind === 'schema')).toEqual([]);
+    expect(reading.list).toEqual([{ op: 'insert', stream: 'public.a', after: [1] }]);
+  });
+  await db.query(`DROP PUBLICATION ${changesName('hidden')}`);
+});
+
 test('check names tables whose changes could not be told apart, and columns that are not logged', async () => {
-  await db.query(`DROP TABLE IF EXISTS k, n, i, g, p; DROP VIEW IF EXISTS vw; CREATE TABLE k (id integer); CREATE TABLE n (id integer PRIMARY KEY); ALTER TABLE n REPLICA IDENTITY NOTHING;
+  await db.query(`DROP TABLE IF EXISTS k, n, i, u, p; DROP VIEW IF EXISTS vw; CREATE TABLE k (id integer); CREATE TABLE n (id integer PRIMARY KEY); ALTER TABLE n REPLICA IDENTITY NOTHING;
     CREATE TABLE i (id integer PRIMARY KEY, u integer NOT NULL UNIQUE); ALTER TABLE i REPLICA IDENTITY USING INDEX i_u_key;
     CREATE TABLE p (id integer PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9); ALTER TABLE p1 REPLICA IDENTITY NOTHING;
-    CREATE VIEW vw AS SELECT 1 AS id`);
-  const findings = await findingsOf(db.source, await streamsOf(db, 'i', 'k', 'n', 'p', 'vw'));
+    CREATE UNLOGGED TABLE u (id integer PRIMARY KEY); CREATE VIEW vw AS SELECT 1 AS id`);
+  const findings = await findingsOf(db.source, await streamsOf(db, 'i', 'k', 'n', 'p', 'u', 'vw'));
   expect(findings.map(({ code, fix }) => [code, fix])).toEqual([
     ['replica-identity', 'ALTER TABLE "public"."i" REPLICA IDENTITY FULL'],
     ['replica-identity', 'ALTER TABLE "public"."k" REPLICA IDENTITY FULL'],
     ['replica-identity', 'ALTER TABLE "public"."n" REPLICA IDENTITY FULL'],
     ['replica-identity', 'ALTER TABLE "public"."p" REPLICA IDENTITY FULL'],
     ['partition-truncate', expect.any(String)],
+    ['unlogged-table', 'ALTER TABLE "public"."u" SET LOGGED'],
     ['not-a-table', expect.any(String)],
   ]);
 });

@@ -84,16 +84,19 @@ function invalidity({ invalidation_reason: reason, conflicting, wal_status: stat
   return status === 'lost' ? 'wal_removed' : undefined;
 }
 
-/** Makes the slot unless it is there. Waits for the transactions that are open now. Throws ConfigError for a slot of somebody else's. */
+/** Makes the slot unless it is there. Waits for the transactions that are open now, for ten minutes at most. Throws ConfigError for a slot of somebody else's. */
 export async function ensureSlot(connection: Connection, name: string): Promise<SlotState> {
   const found = await slotState(connection, name);
   if (found && found.invalid === undefined) return refuseForeign(connection, found);
   if (found) await connection.client.query(`SELECT pg_catalog.pg_drop_replication_slot(${literal(name)})`);
   try {
     const sql = `SELECT pg_catalog.pg_create_logical_replication_slot(${literal(name)}, 'pgoutput')`;
+    await connection.client.query("SET statement_timeout = '600s'");
     await connection.client.query(sql);
   } catch (error) {
     if (sqlState(error) !== '42710') throw error; // another made it at the same moment
+  } finally {
+    await connection.client.query('SET statement_timeout = 0');
   }
   return refuseForeign(connection, (await slotState(connection, name))!);
 }
