@@ -2,7 +2,7 @@
 import { type Change, DataError, type Row, type Stream, type Value } from '@sluice/connector-sdk';
 import { quote } from '../names.js';
 import type { ReadCell } from './cell-text.js';
-import { MalformedMessage } from './pgoutput.js';
+import { MalformedMessage } from './message-cursor.js';
 import type { Delete, Insert, Tuple, Update } from './pgoutput-messages.js';
 
 /** Where a cell goes, and how it is read. */

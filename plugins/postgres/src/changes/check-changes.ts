@@ -2,14 +2,8 @@
 import type { Finding, Stream } from '@sluice/connector-sdk';
 import type { Connection } from '../connect.js';
 import { literal, quote } from '../names.js';
-import {
-  type Identity,
-  identitiesOf,
-  publicationOptions,
-  publicationState,
-  tellsRows,
-  unloggedColumns,
-} from './publication.js';
+import { type Identity, identitiesOf, tellsRows, unloggedColumns } from './identity.js';
+import { publicationOptions, publicationState } from './publication.js';
 import { type SlotState, changesName, slotState } from './slot.js';
 
 interface Facts {

@@ -8,7 +8,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Frame } from './copy-both.js';
-import { MalformedMessage } from './pgoutput.js';
+import { MalformedMessage } from './message-cursor.js';
 
 const smallBlock = 8 << 10;
 const largeBlock = 256 << 10;

@@ -4,6 +4,8 @@ import type { ConnectionConfig } from '../config.js';
 import type { Connection } from '../connect.js';
 import { mapError, mapped, sqlState } from '../errors.js';
 import type { BatchLimits } from './batches.js';
+import { tableFindings } from './check-changes.js';
+import { type Identity, identitiesOf } from './identity.js';
 import {
   type Position,
   checkpointOf,
@@ -13,11 +15,8 @@ import {
   refuseOtherServer,
   refuseOvertaken,
 } from './position.js';
-import { tableFindings } from './check-changes.js';
 import {
-  type Identity,
   ensurePublication,
-  identitiesOf,
   outlastUnlogged,
   publicationState,
   refuseIncomplete,

@@ -9,7 +9,7 @@ import { mapError } from '../errors.js';
 import { literal, quote } from '../names.js';
 import { CopyBoth, type Frame } from './copy-both.js';
 import { lsnText, parseLsn } from './lsn.js';
-import { MalformedMessage } from './pgoutput.js';
+import { MalformedMessage } from './message-cursor.js';
 
 const walData = 0x77;
 const keepalive = 0x6b;
