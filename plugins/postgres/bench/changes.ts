@@ -78,7 +78,10 @@ async function decoded(name: string, columns: Columns): Promise<void> {
     return sent < (count / 10) * 12 ? arrivals[sent++ % arrivals.length] : undefined;
   };
   const catalogue = {
-    client: { query: () => Promise.resolve({ rows: columns.map(([, native], i) => ({ n: String(i + 1), native })) }) },
+    client: {
+      query: () =>
+        Promise.resolve({ rows: columns.map(([, native], i) => ({ n: String(i + 1), native, delimiter: ',' })) }),
+    },
   };
   const reading = transactions({
     log: { take, more: () => Promise.resolve(abort.abort()) },

@@ -24,6 +24,7 @@ export function arrayAsJson(text: string, form: ArrayForm): string | undefined {
 const bracket = '['.charCodeAt(0);
 const open = '{'.charCodeAt(0);
 const close = '}'.charCodeAt(0);
+const backslash = '\\'.charCodeAt(0);
 const quotes = '"'.charCodeAt(0);
 
 class Parser {
@@ -45,10 +46,9 @@ class Parser {
     if (depth > this.#limit) this.refused = true;
     let json = '[';
     this.#at++; // {
-    while (this.#text.charCodeAt(this.#at) !== close) {
-      if (this.#at >= this.#text.length) throw new RangeError('an array without its end');
-      json += this.#text.charCodeAt(this.#at) === open ? this.array(depth + 1) : this.#element();
-      if (this.#text.charCodeAt(this.#at) !== this.#delimiter) continue;
+    while (this.#here() !== close) {
+      json += this.#here() === open ? this.array(depth + 1) : this.#element();
+      if (this.#here() !== this.#delimiter) continue;
       json += ',';
       this.#at++;
     }
@@ -57,21 +57,23 @@ class Parser {
   }
 
   #element(): string {
-    if (this.#text.charCodeAt(this.#at) === quotes) return this.#json(this.#quoted());
+    if (this.#here() === quotes) return this.#json(this.#quoted());
     const start = this.#at;
-    for (let code = this.#text.charCodeAt(this.#at); code !== this.#delimiter && code !== close;)
-      code = this.#text.charCodeAt(++this.#at);
+    for (let code = this.#here(); code !== this.#delimiter && code !== close; code = this.#here()) this.#at++;
     const text = this.#text.slice(start, this.#at);
     return text === 'NULL' ? 'null' : this.#json(text);
   }
 
   #quoted(): string {
     const start = ++this.#at;
-    let end = start;
-    while (this.#text.charCodeAt(end) !== quotes) end += this.#text[end] === '\\' ? 2 : 1;
-    this.#at = end + 1;
-    const text = this.#text.slice(start, end);
+    for (let code = this.#here(); code !== quotes; code = this.#here()) this.#at += code === backslash ? 2 : 1;
+    const text = this.#text.slice(start, this.#at++);
     return text.includes('\\') ? text.replace(/\\([^])/g, '$1') : text;
+  }
+
+  #here(): number {
+    if (this.#at >= this.#text.length) throw new RangeError('an array without its end');
+    return this.#text.charCodeAt(this.#at);
   }
 
   #json(text: string): string {

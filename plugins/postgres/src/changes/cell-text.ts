@@ -13,6 +13,8 @@ export type ReadCell = (bytes: Buffer, at: number, size: number) => Value;
 export interface TextSettings {
   /** Digits behind the point of `money`, which its text may group and sign in any way. */
   readonly moneyScale: number;
+  /** Between two elements of an array: ',' but for a few types. */
+  readonly delimiter: string;
 }
 
 const noView = new DataView(new ArrayBuffer(0));
@@ -63,7 +65,7 @@ const trimmed = (shown: string): string => shown.replace(/ +$/, '');
 
 /** The reader of a column. */
 export function cellReader(stream: string, column: Column, settings: TextSettings): ReadCell {
-  if (column.native.endsWith('[]')) return arrayReader(stream, column);
+  if (column.native.endsWith('[]')) return arrayReader(stream, column, settings);
   const base = parseNative(column.native)?.base;
   if (base === 'money')
     return (bytes, at, size) => moneyText(bytes.toString('utf8', at, at + size), settings.moneyScale);
@@ -90,8 +92,8 @@ const readers: Readonly<Record<Column['type'], ReadCell>> = {
   json: text,
 };
 
-function arrayReader(stream: string, column: Column): ReadCell {
-  const form = formOf(column.native.slice(0, -2));
+function arrayReader(stream: string, column: Column, { delimiter }: TextSettings): ReadCell {
+  const form = formOf(column.native.slice(0, -2), delimiter);
   return (bytes, at, size) => {
     const json = arrayAsJson(bytes.toString('utf8', at, at + size), form);
     if (json !== undefined) return json;
@@ -101,10 +103,9 @@ function arrayReader(stream: string, column: Column): ReadCell {
   };
 }
 
-function formOf(element: string): ArrayForm {
+function formOf(element: string, delimiter: string): ArrayForm {
   const known = parseNative(element);
   const [base, type] = [known?.base, known?.builtin.type];
-  const delimiter = base === 'box' ? ';' : ',';
   if (type === 'json') return { elements: 'documents', delimiter };
   if (base !== 'oid' && base !== 'money' && /^(boolean|decimal|int\d\d|float\d\d)$/.test(type ?? ''))
     return { elements: 'direct', delimiter };

@@ -24,8 +24,11 @@ WITH RECURSIVE step(n, oid, typmod) AS (
   SELECT s.n, t.typbasetype, CASE WHEN s.typmod >= 0 THEN s.typmod ELSE t.typtypmod END
   FROM step s JOIN pg_type t ON t.oid = s.oid AND t.typtype = 'd'
 )
-SELECT s.n::text AS n, CASE WHEN t.oid IS NULL THEN '' ELSE format_type(s.oid, s.typmod) END AS native
-FROM step s LEFT JOIN pg_type t ON t.oid = s.oid WHERE t.typtype IS DISTINCT FROM 'd'`;
+SELECT s.n::text AS n, CASE WHEN t.oid IS NULL THEN '' ELSE format_type(s.oid, s.typmod) END AS native, coalesce(e.typdelim, ',')::text AS delimiter
+FROM step s LEFT JOIN pg_type t ON t.oid = s.oid LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' WHERE t.typtype IS DISTINCT FROM 'd'`;
+
+/** A type as format_type spells it ('' when it is gone), and what stands between the elements of its arrays' text. */
+type Spelled = { readonly native: string; readonly delimiter: string };
 
 /** Of these columns those that the role may read; with the right to the table, those that were dropped since, too. */
 const readableSql = `
@@ -35,17 +38,17 @@ WHERE has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attn
 
 export class Relations {
   readonly #connection: Connection;
-  readonly #settings: TextSettings;
+  readonly #settings: Omit<TextSettings, 'delimiter'>;
   readonly #followed = new Map<string, Followed>();
   /** The shape that was announced last, by stream. */
   readonly #announced = new Map<string, Stream>();
   readonly #shapes = new Map<number, Shape>();
   readonly #pathOf = new Map<number, string>();
   /** Spellings by 'id:modifier', and what the log itself says of types that are not built in. */
-  readonly #natives = new Map<string, string>();
+  readonly #natives = new Map<string, Spelled>();
   readonly #names = new Map<number, string>();
 
-  constructor(connection: Connection, settings: TextSettings, followed: readonly Followed[]) {
+  constructor(connection: Connection, settings: Omit<TextSettings, 'delimiter'>, followed: readonly Followed[]) {
     this.#connection = connection;
     this.#settings = settings;
     for (const one of followed) {
@@ -86,7 +89,7 @@ export class Relations {
   async #columns(relation: Relation, before: Stream): Promise<Column[]> {
     await this.#learn(relation);
     return relation.columns.map(({ name, type, modifier }) => {
-      const native = this.#natives.get(`${type}:${modifier}`)! || this.#names.get(type) || 'unknown';
+      const native = this.#natives.get(`${type}:${modifier}`)!.native || this.#names.get(type) || 'unknown';
       const old = before.columns.find((column) => column.name === name);
       if (old?.native === native) return old;
       return { name, native, nullable: old?.nullable ?? true, ...logicalColumn(native) };
@@ -106,21 +109,22 @@ export class Relations {
   async #learn({ columns }: Relation): Promise<void> {
     const wanted = columns.filter(({ type, modifier }) => !this.#natives.has(`${type}:${modifier}`));
     if (wanted.length === 0) return;
-    const { rows } = await this.#connection.client.query<{ n: string; native: string }>(typesSql, [
+    const { rows } = await this.#connection.client.query<{ n: string } & Spelled>(typesSql, [
       wanted.map(({ type }) => String(type)),
       wanted.map(({ modifier }) => String(modifier)),
     ]);
-    for (const { n, native } of rows) {
+    for (const { n, native, delimiter } of rows) {
       const { type, modifier } = wanted[Number(n) - 1]!;
-      this.#natives.set(`${type}:${modifier}`, native);
+      this.#natives.set(`${type}:${modifier}`, { native, delimiter });
     }
   }
 
   #shapeOf(stream: Stream, relation: Relation): Shape {
-    const cells = relation.columns.map(({ name, identity }): Cell | undefined => {
+    const cells = relation.columns.map(({ name, identity, type, modifier }): Cell | undefined => {
       const to = stream.columns.findIndex((column) => column.name === name);
       if (to < 0) return undefined;
-      return { to, name, identity, read: cellReader(stream.id, stream.columns[to]!, this.#settings) };
+      const settings = { ...this.#settings, delimiter: this.#natives.get(`${type}:${modifier}`)!.delimiter };
+      return { to, name, identity, read: cellReader(stream.id, stream.columns[to]!, settings) };
     });
     const identity = new Set(relation.columns.filter((column) => column.identity).map(({ name }) => name));
     return { stream, cells, keyed: stream.key.every((name) => identity.has(name)) };

@@ -29,7 +29,11 @@ const catalogue = {
   client: {
     query: (_: string, [types]: [string[]]) =>
       Promise.resolve({
-        rows: types.map((type, i) => ({ n: String(i + 1), native: type === '23' ? 'integer' : 'text' })),
+        rows: types.map((type, i) => ({
+          n: String(i + 1),
+          native: type === '23' ? 'integer' : 'text',
+          delimiter: ',',
+        })),
       }),
   },
 } as unknown as Connection;
