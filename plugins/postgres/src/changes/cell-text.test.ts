@@ -31,7 +31,7 @@ test('integers of every size', () => {
       expect(read('bigint', 'int64', String(value))).toBe(expected);
     }),
   );
-  for (const value of [0, -1, 9, 2 ** 53 - 1, 999_999_999_999_999, -99_999_999_999_999])
+  for (const value of [0, -1, 9, 2 ** 53 - 1, -(2 ** 53 - 1), 10 ** 15, 999_999_999_999_999, -99_999_999_999_999])
     expect(read('bigint', 'int64', String(value))).toBe(value);
 });
 

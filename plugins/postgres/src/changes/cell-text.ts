@@ -26,15 +26,36 @@ const number: ReadCell = (bytes, at, size) => Number(latin(bytes, at, size));
 
 /** Up to 15 digits are a double for sure. */
 const integer: ReadCell = (bytes, at, size) => {
-  if (size > 15) return largeInteger(latin(bytes, at, size));
   const end = at + size;
   const negative = bytes[at] === 0x2d;
-  let value = 0;
-  for (let i = negative ? at + 1 : at; i < end; i++) value = value * 10 + bytes[i]! - 0x30;
+  const first = negative ? at + 1 : at;
+  if (size > 15) return largeInteger(bytes, first, end, negative);
+  const value = digits(bytes, first, end);
   return negative ? -value : value;
 };
-const largeInteger = (digits: string): number | bigint =>
-  Number.isSafeInteger(Number(digits)) ? Number(digits) : BigInt(digits);
+function digits(bytes: Buffer, at: number, end: number): number {
+  let value = 0;
+  for (let i = at; i < end; i++) value = value * 10 + bytes[i]! - 0x30;
+  return value;
+}
+
+const halves = new Uint32Array(2);
+const whole = new BigUint64Array(halves.buffer);
+const [low, high] = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? [0, 1] : [1, 0];
+
+/** Digits in two numbers, put together by 32 bits each: many times quicker than to have a text parsed. */
+function largeInteger(bytes: Buffer, at: number, end: number, negative: boolean): number | bigint {
+  const upper = digits(bytes, at, end - 9);
+  const lower = digits(bytes, end - 9, end);
+  const near = upper * 1e9 + lower;
+  if (Number.isSafeInteger(near)) return negative ? -near : near;
+  // upper * 10^9 + lower, with upper = a * 2^16 + b: no step goes beyond 2^53.
+  const a = Math.floor(upper / 65_536) * 1e9;
+  const rest = (a % 65_536) * 65_536 + (upper % 65_536) * 1e9 + lower;
+  halves[low] = rest % 4_294_967_296;
+  halves[high] = Math.floor(a / 65_536) + Math.floor(rest / 4_294_967_296);
+  return negative ? -whole[0]! : whole[0]!;
+}
 
 /** '2024-01-01 00:00:00.5+00' and '... BC': always UTC. */
 const timestamptz: ReadCell = (bytes, at, size) => {
