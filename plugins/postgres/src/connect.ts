@@ -8,6 +8,7 @@ import type { ConnectionConfig } from './config.js';
 import { type Attempt, ClearTextRefused, connectError } from './connect-error.js';
 import { sqlState } from './errors.js';
 import { watchGreeting } from './greeting.js';
+import { literal } from './names.js';
 
 /** Every value arrives as the text or bytes that PostgreSQL sent. */
 const asText = { getTypeParser: () => (value: unknown) => value } as unknown as NonNullable<ClientConfig['types']>;
@@ -46,14 +47,17 @@ export interface Connection {
 
 type Dial = Pick<Context, 'dial'>;
 
+/** 'replication': may also stream the change log of its database; takes simple statements only, none with parameters. */
+export type ConnectionKind = 'sql' | 'replication';
+
 /** Connects and sets the session up, within `connect_timeout`. Throws ConfigError for what the user must change, TransientError for what may pass. */
-export async function connect(config: ConnectionConfig, host: Dial): Promise<Connection> {
+export async function connect(config: ConnectionConfig, host: Dial, kind: ConnectionKind = 'sql'): Promise<Connection> {
   const deadline = Date.now() + config.connect_timeout * 1000;
   const tries = attempts(config);
   for (const [index, ssl] of tries.entries()) {
     const far = { connected: false, spoke: false };
     try {
-      return await open(config, ssl, host, deadline, far);
+      return await open(config, kind, ssl, host, deadline, far);
     } catch (error) {
       if (index < tries.length - 1 && mayTryNext(config, error)) continue;
       throw connectError(error, { config, encrypted: ssl !== false, ...far });
@@ -101,6 +105,7 @@ type Far = { -readonly [K in 'connected' | 'spoke']: Attempt[K] };
 
 async function open(
   config: ConnectionConfig,
+  kind: ConnectionKind,
   ssl: ConnectionOptions | false,
   host: Dial,
   deadline: number,
@@ -110,7 +115,7 @@ async function open(
   far.connected = true;
   const verified = ssl !== false && ssl.rejectUnauthorized === true;
   let clearTextAsked = false;
-  const client = new Client({
+  const options: ClientConfig & { readonly replication?: 'database' } = {
     host: config.host,
     port: config.port,
     stream: () => dialled(socket),
@@ -126,7 +131,9 @@ async function open(
       if (clearTextAsked && !verified) throw new ClearTextRefused();
       return config.password;
     },
-  });
+    ...(kind === 'replication' && { replication: 'database' }),
+  };
+  const client = new Client(options);
   const { connection } = client;
   connection.prependListener('authenticationCleartextPassword', () => (clearTextAsked = true));
   client.on('error', () => undefined); // a lost connection is told by the query that meets it
@@ -146,11 +153,10 @@ async function open(
 }
 
 async function setUp(client: Client): Promise<Pick<Connection, 'version' | 'serverEncoding' | 'pid'>> {
-  const names = Object.keys(settings);
+  const values = Object.entries(settings).map(([name, value]) => `(${literal(name)}, ${literal(value)})`);
   await client.query(
     `SELECT pg_catalog.set_config(s.name, v.value, false) FROM pg_catalog.pg_settings s
-       JOIN unnest($1::text[], $2::text[]) AS v(name, value) ON lower(s.name) = v.name`,
-    [names, Object.values(settings)],
+       JOIN (VALUES ${values.join(', ')}) AS v(name, value) ON lower(s.name) = v.name`,
   );
   const result = await client.query<{ version: string; encoding: string; pid: string }>(
     `SELECT current_setting('server_version_num') AS version, current_setting('server_encoding') AS encoding,

@@ -37,6 +37,8 @@ function canonical(column: Column, name: string): string {
       if (column.native.endsWith('[]')) return arrayAsJson(column, name);
       return parsed?.base === 'json' ? name : `${name}::text`;
     case 'string':
+      // Its output, not its bytes: a declaration's encoding is that of the client, and the text says it no more.
+      if (parsed?.base === 'xml') return `textin(xml_out(${name}))`;
       return /^(text|character varying|character|bpchar|name)$/.test(parsed?.base ?? '') ? name : `${name}::text`;
     default:
       return name;
@@ -55,7 +57,9 @@ function arrayAsJson(column: Column, name: string): string {
   const refused = documents
     ? `${bounds} OR array_ndims(${name}) > 1 OR 'null' = ANY(${name}::text[])`
     : `${bounds} OR array_ndims(${name}) > 3`;
-  const cast = direct && parseNative(column.native)?.base !== 'money' ? name : `${name}::text[]`;
+  const base = parseNative(column.native)?.base;
+  const texts = base === 'xml' ? `textin(array_out(${name}))::text[]` : `${name}::text[]`;
+  const cast = direct && base !== 'money' ? name : texts;
   return `(CASE WHEN ${refused} THEN ${refusal(column, name)}::json ELSE to_json(${cast}) END)`;
 }
 
