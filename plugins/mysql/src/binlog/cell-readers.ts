@@ -6,7 +6,8 @@ import { type Bytes, MalformedEvent } from './bytes.js';
 import type { Charsets, DecodeText } from './charsets.js';
 import { decimalReader, decimalSize } from './decimal.js';
 import type { WireColumn } from './events.js';
-import { inet4Text, inet6Text, uuidTextOf } from './fixed-text.js';
+import { inet4Text, inet6Text } from './fixed-text.js';
+import { uuidText } from './gtid-event.js';
 import { jsonText } from './json-binary.js';
 import {
   datetimeReader,
@@ -134,7 +135,10 @@ const prefixSize = ({ type, meta }: WireColumn): number => {
 };
 
 function temporal({ wire: { type, meta }, column }: LoggedColumn, { zero }: CellContext): CellReader | undefined {
-  const dated = (read: (body: Bytes) => string | null): CellReader => (body) => read(body) ?? (zero.meet(column), null);
+  const dated =
+    (read: (body: Bytes) => string | null): CellReader =>
+    (body) =>
+      read(body) ?? (zero.meet(column), null);
   switch (type) {
     case wire.date:
     case wire.newDate:
@@ -183,8 +187,7 @@ function sized(logged: LoggedColumn, context: CellContext): CellReader {
     return (body) => Buffer.from(body.take(prefix(body, size)));
   }
   const decode = context.charsets.decoder(logged.charset ?? '');
-  if (decode === undefined)
-    throw unreadable(context, column, `of the unknown character set ${String(logged.charset)}`);
+  if (decode === undefined) throw unreadable(context, column, `of the unknown character set ${String(logged.charset)}`);
   return text(decode, size, () => unreadable(context, column, 'with text that is not well-formed Unicode'));
 }
 
@@ -206,7 +209,7 @@ function padded(value: Buffer, length: number): Buffer {
 
 /** MariaDB's types that are stored as so many bytes and shown as text. */
 function fixedReader(base: string, size: number, length: number): CellReader | undefined {
-  const render = { uuid: uuidTextOf, inet6: inet6Text, inet4: inet4Text }[base];
+  const render = { uuid: uuidText, inet6: inet6Text, inet4: inet4Text }[base];
   return render && ((body) => render(padded(body.take(prefix(body, size)), length)));
 }
 

@@ -96,7 +96,8 @@ export class EventReader {
 
   #readFormat(header: Header, body: Bytes): BinlogEvent {
     const version = body.u16();
-    if (version !== 4) throw new MalformedEvent(`the log is of version ${version}; 4 is the one of MySQL 5.0 and later`);
+    if (version !== 4)
+      throw new MalformedEvent(`the log is of version ${version}; 4 is the one of MySQL 5.0 and later`);
     const server = body.text(50).replace(/\0.*$/s, '');
     body.u32();
     if (body.u8() !== headerSize) throw new MalformedEvent('its header is longer than this reader knows');

@@ -1,22 +1,4 @@
-/** MariaDB's UUID, INET6 and INET4: stored as bytes, shown as text. */
-import { uuidText } from './gtid-event.js';
-
-/**
- * Versions 1 to 5 are stored with their five parts in reverse, so that they sort by time; the bit that every such UUID has at the
- * front of its fourth part then stands at the front of another byte.
- */
-export function uuidTextOf(stored: Buffer): string {
-  if (!isReversed(stored)) return uuidText(stored);
-  const parts = [
-    [12, 16],
-    [10, 12],
-    [8, 10],
-    [6, 8],
-    [0, 6],
-  ] as const;
-  return uuidText(Buffer.concat(parts.map(([start, end]) => stored.subarray(start, end))));
-}
-const isReversed = (_stored: Buffer): boolean => true;
+/** MariaDB's INET6 and INET4: stored as bytes, shown as text. */
 
 export const inet4Text = (stored: Buffer): string => stored.join('.');
 

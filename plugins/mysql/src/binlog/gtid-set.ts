@@ -82,7 +82,8 @@ export class MysqlGtids {
     const intervals = this.#sets.get(key);
     if (intervals === undefined) return void this.#sets.set(key, [[first, last]]);
     const newest = intervals.at(-1)!;
-    if (first === newest[1] + 1n) newest[1] = last; // how a log goes on
+    if (first === newest[1] + 1n)
+      newest[1] = last; // how a log goes on
     else this.#sets.set(key, merge([...intervals, [first, last]]));
   }
 }

@@ -72,7 +72,7 @@ function parsePath(text: string): Leg[] {
   const legs: Leg[] = [];
   const leg = /\.("(?:[^"\\]|\\.)*")|\.([^.[\]"\s]+)|\[(\d+)\]/suy;
   if (!text.startsWith('$')) throw new MalformedEvent('a path inside JSON does not begin at the root');
-  for (leg.lastIndex = 1; leg.lastIndex < text.length; ) {
+  for (leg.lastIndex = 1; leg.lastIndex < text.length;) {
     const match = leg.exec(text);
     if (match === null) throw new MalformedEvent('a path inside JSON cannot be read');
     const [, inQuotes, plain, index] = match;

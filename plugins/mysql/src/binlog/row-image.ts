@@ -43,9 +43,7 @@ export class RowImages {
   constructor(private readonly options: RowImagesOptions) {
     const { columns, context } = options;
     this.#places = columns.map(({ place }) => place);
-    this.#readers = columns.map((column) =>
-      column.place < 0 ? skipping(column) : cellReader(column, context),
-    );
+    this.#readers = columns.map((column) => (column.place < 0 ? skipping(column) : cellReader(column, context)));
     this.#json = columns.flatMap((column, i) => (column.wire.type === wire.json ? [i] : []));
   }
 
@@ -100,11 +98,14 @@ export class RowImages {
       if (row[i] !== undefined) continue;
       const value = defaults?.[i];
       if (value === undefined)
-        throw new DataError(`${stream}: the binary log leaves out a value of an inserted row, and its default is not known.`, {
-          stream,
-          code: 'mysql.row-image',
-          fix: 'SET GLOBAL binlog_row_image = FULL, then read the table anew.',
-        });
+        throw new DataError(
+          `${stream}: the binary log leaves out a value of an inserted row, and its default is not known.`,
+          {
+            stream,
+            code: 'mysql.row-image',
+            fix: 'SET GLOBAL binlog_row_image = FULL, then read the table anew.',
+          },
+        );
       row[i] = value;
     }
     return row;

@@ -45,8 +45,10 @@ export function readOptional(body: Bytes, columns: readonly WireColumn[]): Optio
     else if (type === part.enumDefaultCollation) defaults(value, membered, collations);
     else if (type === part.enumColumnCollations) each(value, membered, collations);
     else if (type === part.names) found.names = names(value, columns.length);
-    else if (type === part.setMembers) lists(value, where(columns, (t) => t === wire.set), members); // prettier-ignore
-    else if (type === part.enumMembers) lists(value, where(columns, (t) => t === wire.enum), members); // prettier-ignore
+    else if (type === part.setMembers)
+      lists(value, where(columns, (t) => t === wire.set), members); // prettier-ignore
+    else if (type === part.enumMembers)
+      lists(value, where(columns, (t) => t === wire.enum), members); // prettier-ignore
     else if (type === part.key) found.key = numbers(value);
     else if (type === part.keyWithPrefixes) found.key = numbers(value).filter((_, i) => i % 2 === 0);
   }

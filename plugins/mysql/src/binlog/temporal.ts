@@ -76,10 +76,7 @@ export function timestampReader(digits: number): ReadDate {
   const micros = unit[extra as 0];
   return (body) => {
     const start = body.claim(4 + extra);
-    return utc(
-      body.buffer.readUInt32BE(start),
-      extra === 0 ? 0 : body.buffer.readUIntBE(start + 4, extra) * micros,
-    );
+    return utc(body.buffer.readUInt32BE(start), extra === 0 ? 0 : body.buffer.readUIntBE(start + 4, extra) * micros);
   };
 }
 
@@ -87,7 +84,7 @@ let lastDay = -1;
 let lastDate = '';
 /** Moments of one log are mostly of one day. */
 function utc(seconds: number, micros: number): string | null {
-  if (seconds === 0) return null;
+  if (seconds === 0 && micros === 0) return null;
   const days = Math.floor(seconds / 86_400);
   if (days !== lastDay) {
     lastDate = new Date(days * 86_400_000).toISOString().slice(0, 10);

@@ -1,0 +1,301 @@
+/** A connection that the server takes for a replica, and the events that it sends. */
+import { randomInt } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { ConfigError, type Context, TransientError, codes } from '@sluice/connector-sdk';
+import type { ConnectionConfig } from '../config.js';
+import { errorNumber, toSluiceError } from '../errors.js';
+import { type Link, openLink } from '../link.js';
+import type { MysqlGtids } from './gtid-set.js';
+import { type Place, lost } from './position.js';
+
+/** A place of this server's files; all but these transactions (MySQL); behind this position of domains (MariaDB). */
+export type DumpStart =
+  | { readonly by: 'place'; readonly place: Place }
+  | { readonly by: 'gtids'; readonly gtids: MysqlGtids }
+  | { readonly by: 'domains'; readonly state: string };
+
+export interface DumpOptions {
+  readonly dial: Context['dial'];
+  readonly variant?: string | undefined;
+  /** End at the end of the log, instead of waiting for more. */
+  readonly untilEnd: boolean;
+  /** Seconds of silence after which the server says that it is there. */
+  readonly heartbeat?: number;
+}
+
+/** Bytes that may wait for the reader before the socket is paused, and at which it goes on. */
+const full = 4 * 1024 * 1024;
+const low = full / 4;
+/** The server speaks at least once per heartbeat: silence for that many of them is a lost connection. */
+const patience = 6;
+
+/** The packet that the driver hands over, and a connection as far as we use it. */
+interface Packet {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly end: number;
+  isEOF(): boolean;
+  isError(): boolean;
+  asError(encoding?: string): Error;
+}
+interface Driver {
+  readonly stream: Socket;
+  addCommand(command: object): void;
+  writePacket(packet: object): void;
+  _resetSequenceId(): void;
+}
+
+/** Connects, registers and asks for the log. Errors are those of the SDK. */
+export async function openDump(config: ConnectionConfig, options: DumpOptions, start: DumpStart): Promise<BinlogDump> {
+  const link = await openLink(config, { dial: options.dial, variant: options.variant, withoutDatabase: true });
+  try {
+    const heartbeat = options.heartbeat ?? 5;
+    await introduce(link, start, heartbeat);
+    const serverId = await unusedServerId(link);
+    const driver = link.connection as unknown as Driver;
+    await register(driver, serverId);
+    return new BinlogDump(link, driver, dumpRequest(start, serverId, options.untilEnd), start, heartbeat);
+  } catch (error) {
+    link.destroy();
+    throw dumpError(error, start);
+  }
+}
+
+async function introduce(link: Link, start: DumpStart, heartbeat: number): Promise<void> {
+  const nanoseconds = heartbeat * 1_000_000_000;
+  await link.run(
+    `SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum`,
+  );
+  await link.run(`SET @master_heartbeat_period = ${nanoseconds}, @source_heartbeat_period = ${nanoseconds}`);
+  if (link.server.flavour !== 'mariadb') return;
+  await link.run('SET @mariadb_slave_capability = 4');
+  if (start.by === 'domains')
+    await link.run(
+      `SET @slave_connect_state = '${start.state.replaceAll(/[^\d,-]/g, '')}', @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0`,
+    );
+}
+
+/** Two replicas with one id would throw each other out. */
+async function unusedServerId(link: Link): Promise<number> {
+  const rows = await link.query('SHOW REPLICAS').catch(() => link.query('SHOW SLAVE HOSTS').catch(() => []));
+  const [own] = await link.query('SELECT @@server_id');
+  const used = new Set([...rows.map((row) => Number(row[0])), Number(own?.[0])]);
+  for (;;) {
+    const id = randomInt(2 ** 30, 2 ** 31);
+    if (!used.has(id)) return id;
+  }
+}
+
+const command = { dump: 0x12, register: 0x15, dumpGtid: 0x1e } as const;
+const nonBlocking = 0x01;
+const byGtid = 0x04;
+
+const u16 = (value: number): Buffer => Buffer.from([value & 0xff, value >> 8]);
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+function u64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
+
+function dumpRequest(start: DumpStart, serverId: number, untilEnd: boolean): Buffer {
+  const flags = untilEnd ? nonBlocking : 0;
+  if (start.by === 'gtids') {
+    const set = start.gtids.encode();
+    const head = [Buffer.from([command.dumpGtid]), u16(flags | byGtid), u32(serverId), u32(0), u64(4)];
+    return Buffer.concat([...head, u32(set.length), set]);
+  }
+  const { file, position } = start.by === 'place' ? start.place : { file: '', position: 4 };
+  if (position >= 2 ** 32) {
+    const asked = `${file}:${position}`;
+    throw lost('A place beyond 4 GiB in a file can only be asked for by global ids.', asked, 'places below 4 GiB');
+  }
+  return Buffer.concat([Buffer.from([command.dump]), u32(position), u16(flags), u32(serverId), Buffer.from(file)]);
+}
+
+/** One request of ours, in the driver's queue of commands. */
+abstract class Request extends EventEmitter {
+  #sent = false;
+  constructor(private readonly request: Buffer) {
+    super();
+  }
+  /** True when done. */
+  abstract answer(packet: Packet): boolean;
+  /** The connection is gone. */
+  abstract onResult(error: unknown): void;
+  stateName(): string {
+    return 'binlog';
+  }
+  execute(packet: Packet | undefined, driver: Driver): boolean {
+    if (packet !== undefined && this.#sent) return this.answer(packet);
+    this.#sent = true;
+    driver._resetSequenceId();
+    const buffer = Buffer.concat([Buffer.alloc(4), this.request]);
+    const writeHeader = (sequence: number): void => {
+      buffer.writeUIntLE(this.request.length, 0, 3);
+      buffer[3] = sequence;
+    };
+    driver.writePacket({ buffer, length: () => buffer.length, writeHeader });
+    return false;
+  }
+}
+
+function register(driver: Driver, serverId: number): Promise<void> {
+  // Host, user and password of the replica are for display only; no secret goes there.
+  const request = Buffer.concat([
+    Buffer.from([command.register]),
+    u32(serverId),
+    Buffer.alloc(3),
+    u16(0),
+    u32(0),
+    u32(0),
+  ]);
+  return new Promise((resolve, reject) => {
+    class Register extends Request {
+      answer(packet: Packet): boolean {
+        if (packet.isError()) reject(packet.asError());
+        else resolve();
+        return true;
+      }
+      onResult(error: unknown): void {
+        reject(error as Error);
+      }
+    }
+    driver.addCommand(new Register(request));
+  });
+}
+
+export class BinlogDump implements AsyncDisposable {
+  #events: Buffer[] = [];
+  #bytes = 0;
+  #paused = false;
+  #ended = false;
+  #failure: unknown;
+  #wake: (() => void) | undefined;
+
+  constructor(
+    private readonly link: Link,
+    private readonly driver: Driver,
+    request: Buffer,
+    private readonly start: DumpStart,
+    private readonly heartbeat: number,
+  ) {
+    const answer = (packet: Packet): boolean => this.#take(packet);
+    const onResult = (error: unknown): void => this.#end(error);
+    class Dump extends Request {
+      answer(packet: Packet): boolean {
+        return answer(packet);
+      }
+      onResult(error: unknown): void {
+        onResult(error);
+      }
+    }
+    // A server that is killed closes its side: the driver tells the command only of errors.
+    driver.stream.once('close', () => this.#end(new TransientError('The server has closed the connection.')));
+    driver.addCommand(new Dump(request));
+  }
+
+  #take(packet: Packet): boolean {
+    if (packet.isError()) {
+      this.#end(packet.asError());
+      return true;
+    }
+    if (packet.isEOF()) {
+      this.#end(undefined);
+      return true;
+    }
+    const event = packet.buffer.subarray(packet.offset + 1, packet.end);
+    this.#events.push(event);
+    this.#bytes += event.length;
+    if (this.#bytes >= full && !this.#paused) {
+      this.#paused = true;
+      this.driver.stream.pause();
+    }
+    this.#wake?.();
+    return false;
+  }
+
+  #end(error: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = error;
+    this.#wake?.();
+  }
+
+  /** True when the next call would have to wait. */
+  get drained(): boolean {
+    return this.#events.length === 0;
+  }
+
+  /** The events that have come, at least one; undefined at the end of the log, or once `signal` aborts. */
+  async next(signal: AbortSignal): Promise<readonly Buffer[] | undefined> {
+    while (this.#events.length === 0) {
+      if (signal.aborted) return undefined;
+      if (this.#ended) {
+        if (this.#failure === undefined) return undefined;
+        throw dumpError(this.#failure, this.start);
+      }
+      this.#resume();
+      await this.#wait(signal);
+    }
+    const events = this.#events;
+    this.#events = [];
+    this.#bytes = 0;
+    this.#resume();
+    return events;
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#bytes > low) return;
+    this.#paused = false;
+    this.driver.stream.resume();
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    const wake = (): void => this.#wake?.();
+    signal.addEventListener('abort', wake);
+    let silent = false;
+    const timer = setTimeout(() => ((silent = true), wake()), this.heartbeat * patience * 1000);
+    await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#wake = undefined;
+    clearTimeout(timer);
+    signal.removeEventListener('abort', wake);
+    if (silent && this.#events.length === 0 && !this.#ended)
+      this.#end(new TransientError(`The server has said nothing for ${this.heartbeat * patience} s.`));
+  }
+
+  /** The server notices at its next event; nothing is left there. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end(undefined);
+    this.link.destroy();
+  }
+}
+
+const fatal = 1236;
+/** What the server says under one number has three meanings: gone, thrown out by a namesake, too large. */
+function dumpError(error: unknown, start: DumpStart): unknown {
+  if (errorNumber(error) === 1227 || errorNumber(error) === 1045) {
+    return new ConfigError('The user may not read the binary log.', {
+      code: codes.permission,
+      cause: error,
+      fix: 'GRANT REPLICATION SLAVE ON *.* TO the user; check names it.',
+    });
+  }
+  if (errorNumber(error) !== fatal) return toSluiceError(error);
+  const message = String((error as Error).message).slice(0, 500);
+  if (/same server_(uu)?id/i.test(message)) return new TransientError(message, { cause: error });
+  if (/max_allowed_packet/i.test(message))
+    return new ConfigError(message, { cause: error, fix: 'SET GLOBAL max_allowed_packet = 1073741824' });
+  return lost(`The server cannot send its binary log from there: ${message}`, shownStart(start), 'see the message');
+}
+const shownStart = (start: DumpStart): string =>
+  start.by === 'place'
+    ? `${start.place.file}:${start.place.position}`
+    : start.by === 'gtids'
+      ? start.gtids.toString()
+      : start.state;
