@@ -8,7 +8,7 @@ export function inet6Text(stored: Buffer): string {
   const mapped = from === 0 && (length === 6 || (length === 5 && groups[5] === 0xffff));
   const tail = mapped ? [inet4Text(stored.subarray(12))] : [];
   const shown = groups.slice(0, mapped ? 6 : 8).map((group) => group.toString(16));
-  if (length < 2) return [...shown, ...tail].join(':');
+  if (length === 0) return [...shown, ...tail].join(':');
   const left = shown.slice(0, from).join(':');
   const right = [...shown.slice(from + length), ...tail].join(':');
   return `${left}::${right}`;

@@ -111,14 +111,16 @@ async function makePlan(connect: () => Promise<Link>, { after, since }: ChangesO
   const end = await currentPosition(link);
   const first = earliest(Object.values(since ?? {}).map(toLogPosition));
   const start = after === undefined ? (first ?? end) : toLogPosition(after);
-  await checkPosition(link, start);
   const flavour = link.server.flavour === 'mariadb' ? 'mariadb' : 'mysql';
+  const dumpStart = dumpStartOf(start, end, flavour);
+  await checkPosition(link, start, end, dumpStart.by === 'place');
   const [row] = await link.query('SELECT @@global.binlog_row_image');
   return {
-    start,
+    // Places of another server say nothing here; the first event tells the file.
+    start: start.server === end.server ? start : { ...start, server: end.server, file: '', position: 0 },
     end,
     flavour,
-    dumpStart: dumpStartOf(start, end, flavour),
+    dumpStart,
     minimalImages: row?.[0] !== 'FULL',
     charsets: await loadCharsets(link),
   };

@@ -96,15 +96,13 @@ async function currentGtids(link: Link, file: string, position: number): Promise
 
 /**
  * Throws LostPositionError when the server cannot go on from `from`: it lacks what was read already, or has thrown away what
- * was not. (Invariant 7)
+ * was not. (Invariant 7) `byPlace`: the log is asked for by file and position.
  */
-export async function checkPosition(link: Link, from: LogPosition): Promise<void> {
-  const here = await currentPosition(link);
+export async function checkPosition(link: Link, from: LogPosition, here: LogPosition, byPlace: boolean): Promise<void> {
   if (here.gtids !== undefined && from.gtids !== undefined) await checkGtids(link, from.gtids, here.gtids);
   else if (from.server !== here.server)
     throw lost('The position is of another server, and has no global ids to find it by.', shown(from), shown(here));
-  if (from.server === here.server && (link.server.flavour === 'mariadb' || here.gtids === undefined))
-    await checkFile(link, from, here);
+  if (byPlace) await checkFile(link, from, here);
 }
 
 async function checkGtids(link: Link, asked: string, here: string): Promise<void> {
