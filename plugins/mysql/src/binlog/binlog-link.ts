@@ -273,6 +273,8 @@ export class BinlogDump implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end(undefined);
     this.link.destroy();
+    // The driver only says that it will send no more, and a server that sends a log does not listen.
+    this.driver.stream.destroy();
   }
 }
 
