@@ -1,5 +1,7 @@
 import { type Batch, type Change, type Checkpoint, isSluiceError } from '@sluice/connector-sdk';
-import { changesOf, followed, here, streamsOf, summary } from './changes-lab.js';
+import { plainDial } from '@sluice/connector-kit';
+import { openDump } from '../src/binlog/binlog-link.js';
+import { changesOf, configOf, followed, here, streamsOf, summary } from './changes-lab.js';
 import { Lab, connectionOf, servers } from './lab.js';
 
 describe.each(servers)('changes, %s', (name, url) => {
@@ -259,6 +261,13 @@ describe.each(servers)('changes, %s', (name, url) => {
       const errant = name === 'mariadb' ? '0-1-99999999' : '11111111-2222-3333-4444-555555555555:1-3';
       const error = await failure({ ...now, gtids: `${String(now['gtids'])},${errant}` });
       expect(isSluiceError(error, 'lost-position') && error.message).toMatch(/lacks transactions/);
+    });
+    test('a file that goes between the look and the dump', async () => {
+      const options = { dial: plainDial, untilEnd: true };
+      const start = { by: 'place', place: { file: 'gone.000001', position: 4 } } as const;
+      await using dump = await openDump(configOf(lab), options, start);
+      const error = await dump.next(new AbortController().signal).catch((failure: unknown) => failure);
+      expect(isSluiceError(error, 'lost-position') && error.asked).toBe('gone.000001:4');
     });
     test('a place that is none', async () => {
       expect(isSluiceError(await failure({ v: 1, full: [], cursor: [] }), 'lost-position')).toBe(true);

@@ -157,7 +157,6 @@ describe.each(servers)('columns of a row are those of its moment, %s', (name, ur
     );
     const streams = await streamsOf(lab, t);
     const after = await here(lab);
-    await lab.sql('SET GLOBAL binlog_row_image = MINIMAL');
     await lab.sql('SET SESSION binlog_row_image = MINIMAL');
     await lab.sql(`INSERT INTO ${t} (id) VALUES (1)`);
     const [inserted] = await rowsOf(lab, streams[0]!.stream);
@@ -169,7 +168,6 @@ describe.each(servers)('columns of a row are those of its moment, %s', (name, ur
     await lab.sql(`DELETE FROM ${t} WHERE id = 2`);
     const { changes } = await followed(lab, streams, { after }).finally(async () => {
       await lab.sql('SET SESSION binlog_row_image = FULL');
-      await lab.sql('SET GLOBAL binlog_row_image = FULL');
     });
     const _ = undefined;
     expect(

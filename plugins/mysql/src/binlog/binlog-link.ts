@@ -37,7 +37,7 @@ interface Packet {
   readonly end: number;
   isEOF(): boolean;
   isError(): boolean;
-  asError(encoding?: string): Error;
+  asError(encoding: string): Error;
 }
 interface Driver {
   readonly stream: Socket;
@@ -59,6 +59,19 @@ export async function openDump(config: ConnectionConfig, options: DumpOptions, s
   } catch (error) {
     link.destroy();
     throw dumpError(error, start);
+  }
+}
+
+/** Registers as a replica, and leaves again. Throws the driver's own error when the user may not. */
+export async function probeReplica(
+  config: ConnectionConfig,
+  { dial, variant }: Pick<DumpOptions, 'dial' | 'variant'>,
+): Promise<void> {
+  const link = await openLink(config, { dial, variant, withoutDatabase: true });
+  try {
+    await register(link.connection as unknown as Driver, await unusedServerId(link));
+  } finally {
+    link.destroy();
   }
 }
 
@@ -158,7 +171,7 @@ function register(driver: Driver, serverId: number): Promise<void> {
   return new Promise((resolve, reject) => {
     class Register extends Request {
       answer(packet: Packet): boolean {
-        if (packet.isError()) reject(packet.asError());
+        if (packet.isError()) reject(packet.asError('utf8'));
         else resolve();
         return true;
       }
@@ -202,7 +215,7 @@ export class BinlogDump implements AsyncDisposable {
 
   #take(packet: Packet): boolean {
     if (packet.isError()) {
-      this.#end(packet.asError());
+      this.#end(packet.asError('utf8'));
       return true;
     }
     if (packet.isEOF()) {

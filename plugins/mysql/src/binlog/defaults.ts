@@ -1,29 +1,23 @@
 /** What a column is when an insert left it out and the log (MINIMAL row images) does too: its constant default. */
 import type { Column, Row, Value } from '@sluice/connector-sdk';
-import type { Link } from '../link.js';
-import { quoteText } from '../quote.js';
+import type { Flavour } from '../server.js';
 import { ZeroDates } from '../source/cell.js';
 import { rowSink } from '../source/sinks.js';
-import type { Layout } from './layout.js';
 import { membersOf } from './wire-fit.js';
 
-/** By column name, as a full read would give it; none for defaults that are no constants, which the log does write. */
-export async function readDefaults(link: Link, { stream }: Layout): Promise<ReadonlyMap<string, Value>> {
-  const [schema, table] = stream.path;
-  const rows = await link.query(
-    `SELECT COLUMN_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ${quoteText(schema!)} AND TABLE_NAME = ${quoteText(table!)}`,
-  );
-  const literal = link.server.flavour === 'mariadb' ? mariadbLiteral : mysqlLiteral;
-  const found = new Map<string, Value>();
-  for (const [name, nullable, text, extra] of rows) {
-    const column = stream.columns.find((each) => each.name === name);
-    if (column === undefined || /GENERATED ALWAYS|VIRTUAL|STORED|PERSISTENT|auto_increment/i.test(extra ?? ''))
-      continue;
-    const constant = text === null ? (nullable === 'YES' ? null : undefined) : literal(text ?? '', extra ?? '');
-    if (constant === null) found.set(name!, null);
-    else if (constant !== undefined) found.set(name!, asRead(column, constant));
-  }
-  return found;
+export interface DefaultFacts {
+  readonly nullable: boolean;
+  /** COLUMN_DEFAULT */
+  readonly text: string | null;
+  readonly extra: string;
+}
+
+/** As a full read would give it; undefined for defaults that are no constants, which the log does write. */
+export function defaultOf(column: Column, { nullable, text, extra }: DefaultFacts, flavour: Flavour): Value {
+  if (/GENERATED ALWAYS|VIRTUAL|STORED|PERSISTENT|auto_increment/i.test(extra)) return undefined;
+  if (text === null) return nullable ? null : undefined;
+  const constant = flavour === 'mariadb' ? mariadbLiteral(text) : mysqlLiteral(text, extra);
+  return constant === undefined || constant === null ? constant : asRead(column, constant);
 }
 
 type Constant = Buffer | null | undefined;

@@ -10,7 +10,15 @@ import { scanDdl } from './ddl-scan.js';
 import { EventReader } from './event-reader.js';
 import { MysqlGtids } from './gtid-set.js';
 import { LogCursor } from './log-cursor.js';
-import { type LogPosition, type Place, checkPosition, currentPosition, earliest, toLogPosition } from './position.js';
+import {
+  type LogPosition,
+  type Place,
+  checkPosition,
+  currentPosition,
+  earliest,
+  toCheckpoint,
+  toLogPosition,
+} from './position.js';
 import { type CapturedStream, SchemaHistory } from './schema-history.js';
 import { Since } from './since.js';
 import { Transactions } from './transactions.js';
@@ -63,7 +71,6 @@ interface Plan {
   readonly dumpStart: DumpStart;
   readonly end: LogPosition;
   readonly flavour: 'mysql' | 'mariadb';
-  readonly minimalImages: boolean;
   readonly charsets: Awaited<ReturnType<typeof loadCharsets>>;
 }
 
@@ -77,7 +84,6 @@ async function* follow(config: SourceConfig, context: Context, options: ChangesO
     streams: options.streams,
     charsets: plan.charsets,
     zeroDates: config.zero_dates,
-    minimalImages: plan.minimalImages,
     connect,
     scan: (from, to) => scanDdl(config, dumpOptions, { from, to, streams: ids, signal: context.signal }),
   });
@@ -114,14 +120,12 @@ async function makePlan(connect: () => Promise<Link>, { after, since }: ChangesO
   const flavour = link.server.flavour === 'mariadb' ? 'mariadb' : 'mysql';
   const dumpStart = dumpStartOf(start, end, flavour);
   await checkPosition(link, start, end, dumpStart.by === 'place');
-  const [row] = await link.query('SELECT @@global.binlog_row_image');
   return {
     // Places of another server say nothing here; the first event tells the file.
     start: start.server === end.server ? start : { ...start, server: end.server, file: '', position: 0 },
     end,
     flavour,
     dumpStart,
-    minimalImages: row?.[0] !== 'FULL',
     charsets: await loadCharsets(link),
   };
 }
@@ -162,7 +166,6 @@ async function* pump(
 
 /** Where the log is now: to be asked before a copy begins, so that the changes behind it can follow. */
 export async function changesPosition(config: SourceConfig, context: Context): Promise<Checkpoint> {
-  const { toCheckpoint } = await import('./position.js');
   await using link = await openLink(config, { dial: context.dial, variant: context.variant, withoutDatabase: true });
   return toCheckpoint(await currentPosition(link));
 }

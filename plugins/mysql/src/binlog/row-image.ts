@@ -18,11 +18,6 @@ export interface RowImagesOptions {
   /** Columns of the stream's rows. */
   readonly width: number;
   readonly context: CellContext;
-  /**
-   * Of the stream's columns, for those that an insert left to their default, which MINIMAL images leave out. Absent: such an
-   * insert is a DataError.
-   */
-  readonly defaults?: Row;
 }
 
 /** The columns that one image has. */
@@ -37,6 +32,11 @@ export class RowImages {
   readonly #places: readonly number[];
   /** Positions of JSON columns in MySQL's own form, which alone may come as differences. */
   readonly #json: readonly number[];
+  /**
+   * Of the stream's columns, for those that an insert left to their default, which MINIMAL images leave out. Without it such an
+   * insert is a DataError.
+   */
+  defaults: Row | undefined;
   #before: Present | undefined;
   #after: Present | undefined;
 
@@ -45,6 +45,12 @@ export class RowImages {
     this.#places = columns.map(({ place }) => place);
     this.#readers = columns.map((column) => (column.place < 0 ? skipping(column) : cellReader(column, context)));
     this.#json = columns.flatMap((column, i) => (column.wire.type === wire.json ? [i] : []));
+  }
+
+  /** An insert that leaves columns to defaults which are not known yet. */
+  lacksDefaults({ op, after }: RowsEvent): boolean {
+    if (op !== 'insert' || this.defaults !== undefined || after === undefined) return false;
+    return this.#places.some((place, i) => place >= 0 && !bit(after, i));
   }
 
   /** Adds the event's changes to `into`, in order, and answers how many there were. */
@@ -93,7 +99,8 @@ export class RowImages {
   }
 
   #withDefaults(row: Value[]): Row {
-    const { defaults, stream } = this.options;
+    const { defaults } = this;
+    const { stream } = this.options;
     for (let i = 0; i < row.length; i++) {
       if (row[i] !== undefined) continue;
       const value = defaults?.[i];

@@ -9,7 +9,6 @@ import { ZeroDates } from '../source/cell.js';
 import type { CellContext } from './cell-readers.js';
 import type { Charsets } from './charsets.js';
 import type { TableMap, WireColumn } from './events.js';
-import { readDefaults } from './defaults.js';
 import { type Layout, readLayouts } from './layout.js';
 import { type Place, comparePlaces, currentPosition } from './position.js';
 import { type ImageColumn, RowImages } from './row-image.js';
@@ -27,8 +26,6 @@ export interface HistoryOptions {
   readonly streams: readonly CapturedStream[];
   readonly charsets: Charsets;
   readonly zeroDates: 'reject' | 'null';
-  /** The server is told to leave out of an insert what was left to its default. */
-  readonly minimalImages: boolean;
   /** A connection for a few statements; disposed of by the callee. */
   connect(): Promise<Link>;
   /** The last DDL on each captured table behind `from` and up to `to`. */
@@ -45,7 +42,6 @@ interface Table {
   /** Rows before this place have other columns than `layout`, or may. */
   unsure: Place | undefined;
   scanned: boolean;
-  defaults: ReadonlyMap<string, Row[number]> | undefined;
   readonly zero: ZeroDates;
 }
 
@@ -69,7 +65,6 @@ export class SchemaHistory {
         readAt: undefined,
         unsure: undefined,
         scanned: false,
-        defaults: undefined,
         zero: new ZeroDates(options.zeroDates, captured.stream.id),
       });
     }
@@ -94,9 +89,7 @@ export class SchemaHistory {
     for (const id of ids) {
       const table = this.#tables.get(id)!;
       const layout = layouts.get(id);
-      const defaults =
-        layout !== undefined && this.options.minimalImages ? await readDefaults(link, layout) : undefined;
-      Object.assign(table, { layout, readAt, unsure: undefined, scanned: false, defaults });
+      Object.assign(table, { layout, readAt, unsure: undefined, scanned: false });
     }
   }
 
@@ -124,9 +117,16 @@ export class SchemaHistory {
     const places = new Map(shape.columns.map(({ name }, i) => [name, i]));
     const columns = logged.map((each): ImageColumn => ({ ...each, place: places.get(each.column.name) ?? -1 }));
     const context: CellContext = { charsets: this.options.charsets, zero: table.zero, stream: id };
-    const defaults = shape.columns.map(({ name }) => table.defaults?.get(name));
-    const images = new RowImages({ stream: id, columns, width: shape.columns.length, context, defaults });
+    const images = new RowImages({ stream: id, columns, width: shape.columns.length, context });
     return { id, stream: shape, changed, images, transactional: table.layout?.transactional ?? true };
+  }
+
+  /** Of the shape's columns at `place`; empty where the schema may have been another one. */
+  async defaults(id: string, place: Place): Promise<Row> {
+    const table = this.#tables.get(id)!;
+    await this.#makeSure(table, place);
+    if (table.unsure !== undefined && comparePlaces(place, table.unsure) < 0) return [];
+    return table.shape.columns.map(({ name }) => table.layout?.defaults.get(name));
   }
 
   async #logged(table: Table, map: TableMap, place: Place): Promise<readonly Omit<ImageColumn, 'wire' | 'place'>[]> {

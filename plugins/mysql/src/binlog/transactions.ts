@@ -158,9 +158,17 @@ export class Transactions {
     }
     const { resolved } = table;
     if (resolved === undefined || this.#isCopied(resolved.id)) return undefined;
+    if (resolved.images.lacksDefaults(event)) return this.#readWithDefaults(resolved, event);
     resolved.images.read(event, this.outbox.open);
     this.outbox.added(event.rows.length);
     return undefined;
+  }
+
+  // eslint-disable-next-line require-yield -- what is awaited is asked for in the form of what is yielded
+  async *#readWithDefaults({ id, images }: Resolved, event: RowsEvent): AsyncGenerator<Batch> {
+    images.defaults = await this.options.history.defaults(id, this.options.cursor.here);
+    images.read(event, this.outbox.open);
+    this.outbox.added(event.rows.length);
   }
 
   #query(query: Query, before: Place): AsyncGenerator<Batch> | undefined {
