@@ -1,5 +1,6 @@
 /** Text of the log in the character set of its column, as Unicode: equal to what the server itself would convert it to. */
 import type { Link } from '../link.js';
+import { loadWideDecoder, wide } from './wide-charsets.js';
 
 /** Undefined for bytes that are no text of the character set. */
 export type DecodeText = (buffer: Buffer, start: number, end: number) => string | undefined;
@@ -9,6 +10,8 @@ export interface Charsets {
   decoder(charset: string): DecodeText | undefined;
   /** The character set of a collation's number. */
   ofCollation(id: number): string | undefined;
+  /** Before a decoder is asked for: those with more than a byte for some characters are large, and fetched when one is met. */
+  prepare(charsets: readonly string[], connect: () => Promise<Link>): Promise<void>;
 }
 
 /** A U+FFFD that is really there stays; one that stands for broken bytes is none. Invariant 9 */
@@ -48,30 +51,6 @@ const unicode: ReadonlyMap<string, DecodeText> = new Map([
   ['utf32', utf32],
 ]);
 
-/** Character sets with more than a byte for some characters, by the names of the Encoding Standard. */
-const multibyte: ReadonlyMap<string, string> = new Map([
-  ['big5', 'big5'],
-  ['cp932', 'shift_jis'],
-  ['sjis', 'shift_jis'],
-  ['eucjpms', 'euc-jp'],
-  ['ujis', 'euc-jp'],
-  ['euckr', 'euc-kr'],
-  ['gb18030', 'gb18030'],
-  ['gb2312', 'gbk'],
-  ['gbk', 'gbk'],
-]);
-
-function multibyteDecoder(label: string): DecodeText {
-  const decoder = new TextDecoder(label, { fatal: true, ignoreBOM: true });
-  return (buffer, start, end) => {
-    try {
-      return decoder.decode(buffer.subarray(start, end));
-    } catch {
-      return undefined;
-    }
-  };
-}
-
 /** `characters`: what each of the 256 bytes stands for. */
 export function tableDecoder(characters: readonly string[]): DecodeText {
   return (buffer, start, end) => {
@@ -98,9 +77,17 @@ export function makeCharsets(
   tables: ReadonlyMap<string, readonly string[]>,
 ): Charsets {
   const decoders = new Map<string, DecodeText>(unicode);
-  for (const [name, label] of multibyte) decoders.set(name, multibyteDecoder(label));
   for (const [name, table] of tables) decoders.set(name, tableDecoder(table));
-  return { decoder: (charset) => decoders.get(charset), ofCollation: (id) => collations.get(id) };
+  return {
+    decoder: (charset) => decoders.get(charset),
+    ofCollation: (id) => collations.get(id),
+    async prepare(charsets, connect) {
+      const missing = [...new Set(charsets)].filter((name) => !decoders.has(name) && wide.has(name));
+      if (missing.length === 0) return;
+      await using link = await connect();
+      for (const name of missing) decoders.set(name, await loadWideDecoder(link, name));
+    },
+  };
 }
 
 /** Collations and the tables of all character sets with one byte a character, by the server that wrote the log. */

@@ -106,6 +106,9 @@ export class SchemaHistory {
     const id = streamId([map.schema, map.table]);
     const table = this.#tables.get(id);
     if (table === undefined) return undefined;
+    const { charsets, connect } = this.options;
+    const logCharsets = map.columns.flatMap(({ collation }) => charsets.ofCollation(collation ?? 0) ?? []);
+    await charsets.prepare([...logCharsets, ...(table.layout?.charsets.values() ?? [])], connect);
     const logged = (await this.#logged(table, map, place)).map((column, i) => ({ ...column, wire: map.columns[i]! }));
     const shape = shapeOf(
       table,
