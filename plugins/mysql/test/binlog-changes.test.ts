@@ -164,6 +164,33 @@ describe.each(servers)('changes, %s', (name, url) => {
     expect(checkpoint).toEqual(await here(lab));
   });
 
+  test('without a position to go on from, the first batch says where the reading began', async () => {
+    const t = await table();
+    const streams = await streamsOf(lab, t);
+    const { batches, checkpoint } = await followed(lab, streams);
+    await lab.sql(`INSERT INTO ${t} VALUES (1, 'x')`);
+    expect(batches.map(({ kind }) => kind)).toEqual(['idle']);
+    expect((await followed(lab, streams, { after: checkpoint })).changes).toHaveLength(1);
+  });
+
+  test('XA: passed over in other tables, read in one phase, refused when it is prepared first', async () => {
+    const [t, other] = [await table(), await table()];
+    const streams = await streamsOf(lab, t);
+    const xa = async (into: string, id: number, ...end: string[]): Promise<void> => {
+      for (const sql of [`XA START 'x${id}'`, `INSERT INTO ${into} VALUES (${id}, 'xa')`, `XA END 'x${id}'`, ...end])
+        await lab.sql(sql);
+    };
+    const after = await here(lab);
+    await xa(other, 1, `XA PREPARE 'x1'`, `XA COMMIT 'x1'`);
+    await xa(t, 2, `XA COMMIT 'x2' ONE PHASE`);
+    const { changes, checkpoint } = await followed(lab, streams, { after });
+    expect(changes.map(short)).toEqual([['insert', undefined, [2, 'xa']]]);
+    expect(checkpoint).toEqual(await here(lab));
+    await xa(t, 3, `XA PREPARE 'x3'`, `XA ROLLBACK 'x3'`);
+    const error = await followed(lab, streams, { after: checkpoint }).catch((failure: unknown) => failure);
+    expect(isSluiceError(error, 'data') && error.code).toBe('mysql.xa-transaction');
+  });
+
   test('continuous: waits for changes, tells of them at once, and ends when aborted', async () => {
     const t = await table();
     const streams = await streamsOf(lab, t);

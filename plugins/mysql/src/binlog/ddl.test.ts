@@ -1,4 +1,4 @@
-import { changesRows, readDdl } from './ddl.js';
+import { changesRows, readDdl, readEmptying } from './ddl.js';
 import type { Query } from './events.js';
 
 const query = (sql: string, sqlMode = 0n): Query => ({ kind: 'query', schema: 'db', sql, sqlMode });
@@ -57,3 +57,11 @@ test.each([
   ['CREATE VIEW v AS SELECT 1', false],
   ['`insert`', false],
 ])('%s changes rows: %s', (sql, expected) => expect(changesRows(query(sql))).toBe(expected));
+
+test.each([
+  ['DELETE FROM `x`.`t`', ['x', 't']],
+  ['delete from t', t],
+  ['DELETE FROM t WHERE a = 1', undefined],
+  ['DELETE FROM x.t LIMIT 1', undefined],
+  ['DELETE t FROM t', undefined],
+])('%s takes all rows of %j', (sql, expected) => expect(readEmptying(query(sql))).toEqual(expected));

@@ -180,6 +180,14 @@ function rename(words: Words): Ddl | undefined {
   return { kind: 'rename', pairs };
 }
 
+/** The table of a plain `DELETE FROM table`, which takes all its rows. */
+export function readEmptying(query: Query): Name | undefined {
+  const words = new Words(tokens(query, 7), query.schema);
+  if (!words.take('DELETE', 'FROM')) return undefined;
+  const table = words.name();
+  return words.at === words.all.length ? table : undefined;
+}
+
 const changingRows = /^(?:INSERT|UPDATE|DELETE|REPLACE|LOAD|CALL|WITH)$/i;
 /** True for a statement that changes rows and is logged as text: its session does not log rows. */
 export function changesRows(query: Query): boolean {

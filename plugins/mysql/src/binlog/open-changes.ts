@@ -107,7 +107,13 @@ async function* follow(config: SourceConfig, context: Context, options: ChangesO
     },
     plan.dumpStart,
   );
-  yield* pump(dump, transactions, context.signal, options.untilEnd ? plan.end : undefined);
+  yield* pump(
+    dump,
+    transactions,
+    context.signal,
+    options.untilEnd ? plan.end : undefined,
+    options.after === undefined && plan.start.file !== '',
+  );
   for (const { count, stream } of history.zeroDates)
     if (count > 0) context.log('warn', 'Zero dates were read as NULL.', { stream, values: count });
 }
@@ -143,9 +149,11 @@ async function* pump(
   transactions: Transactions,
   signal: AbortSignal,
   end: Place | undefined,
+  fresh: boolean,
 ): AsyncGenerator<Batch> {
   const reader = new EventReader();
   const { outbox, checkpoint } = transactions;
+  if (fresh) yield* outbox.begin(checkpoint());
   for (let events = await dump.next(signal); events !== undefined; events = await dump.next(signal)) {
     for (const bytes of events) {
       const more = transactions.take(reader.read(bytes));

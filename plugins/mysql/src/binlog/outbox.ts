@@ -96,6 +96,10 @@ export class Outbox {
     yield { kind: 'schema', stream };
   }
 
+  /** Where the reading begins, for a reader that has no position yet: without it the next run would begin somewhere else. */
+  *begin(checkpoint: Checkpoint): Generator<Batch> {
+    yield { kind: 'idle', checkpoint: this.#remember(checkpoint) };
+  }
   /** Only where the position is another than the last one that was told. */
   *idleBatch(checkpoint: Checkpoint): Generator<Batch> {
     if (JSON.stringify(checkpoint) !== this.#lastText) yield { kind: 'idle', checkpoint: this.#remember(checkpoint) };

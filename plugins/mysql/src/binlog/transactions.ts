@@ -1,6 +1,6 @@
 /** From events of the log to batches of the contract. */
 import { type Batch, type Checkpoint, DataError, LostPositionError, streamId } from '@sluice/connector-sdk';
-import { changesRows, readDdl, tokens } from './ddl.js';
+import { changesRows, readDdl, readEmptying, tokens } from './ddl.js';
 import { DdlEffects } from './ddl-effects.js';
 import type { BinlogEvent, Decoded, Header, Query, RowsEvent, TableMap } from './events.js';
 import type { LogCursor, Named } from './log-cursor.js';
@@ -180,10 +180,8 @@ export class Transactions {
     }
     if (sql === 'COMMIT') return void this.#commit();
     if (/^ROLLBACK\b/i.test(sql)) return void this.#rollBack(/\bTO\b/i.test(sql));
-    if (/^(?:SAVEPOINT|RELEASE|XA)\b/i.test(sql)) {
-      if (this.#group?.open !== true) this.#commit(); // XA COMMIT, XA ROLLBACK: a group of its own
-      return undefined;
-    }
+    if (/^XA (?:COMMIT|ROLLBACK)\b/i.test(sql)) return void this.#commit(); // of what was prepared before: a group of its own
+    if (/^(?:SAVEPOINT|RELEASE|XA)\b/i.test(sql)) return undefined;
     return this.#statement(query, before);
   }
 
@@ -196,12 +194,18 @@ export class Transactions {
       for (const id of effects.touched) await history.invalidate(id, cursor.here);
       if (effects.touched.length > 0) this.#tables.clear();
       for (const stream of effects.emptied) this.outbox.push({ op: 'truncate', stream });
-    } else if (changesRows(query)) this.#refuseStatement(query);
+    } else if (changesRows(query)) this.#textual(query);
     if (!this.#group.open) this.#commit();
   }
 
-  /** What a statement did to rows only the server knows. */
-  #refuseStatement(query: Query): void {
+  /** What a statement did to rows only the server knows, but for one that takes all: a MEMORY table after a restart is one. */
+  #textual(query: Query): void {
+    const emptied = readEmptying(query);
+    if (emptied !== undefined) {
+      const id = streamId(emptied);
+      if (this.options.history.has(id) && !this.#isCopied(id)) this.outbox.push({ op: 'truncate', stream: id });
+      return;
+    }
     const names = new Set(tokens(query).map(({ text }) => text.toLowerCase()));
     const stream = this.options.streams.find((id) => {
       const [schema = '', table = ''] = splitId(id);
