@@ -1,7 +1,6 @@
 /** What DDL does to captured tables beyond their columns: they are emptied, dropped, or replaced by another. */
-import { DataError, streamId } from '@sluice/connector-sdk';
+import { DataError, parsePath, streamId } from '@sluice/connector-sdk';
 import type { Ddl } from './ddl.js';
-import { parsePath } from '@sluice/connector-sdk';
 
 interface Effects {
   /** Their columns may be others now. */

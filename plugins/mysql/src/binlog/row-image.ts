@@ -1,7 +1,8 @@
 /** Row events to changes: images of rows, whole or in part, as rows of the stream. */
 import { type Change, DataError, type Row, type Value } from '@sluice/connector-sdk';
 import { Bytes, MalformedEvent } from './bytes.js';
-import { type CellContext, type CellReader, type LoggedColumn, cellReader, cellSkipper } from './cell-readers.js';
+import { type CellContext, type CellReader, type LoggedColumn, cellReader } from './cell-readers.js';
+import { cellSkipper } from './cell-sizes.js';
 import type { RowsEvent } from './events.js';
 import { applyJsonDiffs } from './json-diff.js';
 import { bit } from './table-map.js';
