@@ -191,11 +191,11 @@ describe.each(servers)('columns of a row are those of its moment, %s', (name, ur
   });
 });
 
-const mysql = servers.filter(([name]) => name === 'mysql');
-(mysql.length > 0 ? describe.each(mysql) : describe.skip.each([['mysql', '']] as const))(
-  'what only MySQL writes, %s',
-  (_, url) => {
-    let lab: Lab;
+const mysql = servers.find(([name]) => name === 'mysql');
+/** Skipped without a MySQL server, which lab.ts says on the way. */
+(mysql === undefined ? describe.skip : describe)('what only MySQL writes', () => {
+  const [, url] = mysql ?? ['', ''];
+  let lab: Lab;
     beforeAll(async () => {
       lab = await Lab.open(url);
     });

@@ -16,8 +16,10 @@ const geometries: ReadonlySet<string> = new Set([
   'geomcollection',
 ]);
 
+type Code = readonly [type: number, meta?: number];
+const geometry: readonly Code[] = [[wire.geometry]];
 /** By the first word of a type: its codes in the log, and the length it must have there where the type alone says it. */
-const codes: ReadonlyMap<string, readonly (readonly [type: number, meta?: number])[]> = new Map([
+const codes: ReadonlyMap<string, readonly Code[]> = new Map<string, readonly Code[]>([
   ['tinyint', [[wire.tiny]]],
   ['smallint', [[wire.short]]],
   ['mediumint', [[wire.int24]]],
@@ -58,7 +60,7 @@ const codes: ReadonlyMap<string, readonly (readonly [type: number, meta?: number
 
 export function fits(column: Column, logged: WireColumn): boolean {
   const base = baseType(column.native);
-  const known = geometries.has(base) ? [[wire.geometry] as const] : codes.get(base);
+  const known = geometries.has(base) ? geometry : codes.get(base);
   if (known?.some(([type, meta]) => type === logged.type && (meta === undefined || meta === logged.meta)) !== true)
     return false;
   if (isNumeric(logged.type) && logged.unsigned !== undefined && logged.unsigned !== isUnsigned(column.native))
