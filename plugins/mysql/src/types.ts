@@ -49,6 +49,7 @@ function integer(base: string, unsigned: boolean): Meaning {
 
 function meaning(facts: ColumnFacts): Meaning {
   const base = baseType(facts.native);
+  if (geometries.has(base) || base === 'vector') return as('bytes'); // first: a 'point' ends like an integer
   if (base.endsWith('int') || base === 'integer') return integer(base, isUnsigned(facts.native));
   if (base === 'decimal' || base === 'numeric')
     return as('decimal', { precision: facts.precision ?? 65, scale: facts.scale ?? 0 });
@@ -60,7 +61,6 @@ function meaning(facts: ColumnFacts): Meaning {
   if (base === 'timestamp') return as('timestamptz', { scale: facts.fraction ?? 0 });
   if (base === 'time') return as('duration', { scale: facts.fraction ?? 0 });
   if (base.endsWith('blob') || base.endsWith('binary')) return as('bytes', long(facts.length));
-  if (geometries.has(base) || base === 'vector') return as('bytes');
   const simple: Record<string, LogicalType> = {
     float: 'float32',
     double: 'float64',
