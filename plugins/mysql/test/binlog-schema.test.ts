@@ -196,81 +196,80 @@ const mysql = servers.find(([name]) => name === 'mysql');
 (mysql === undefined ? describe.skip : describe)('what only MySQL writes', () => {
   const [, url] = mysql ?? ['', ''];
   let lab: Lab;
-    beforeAll(async () => {
-      lab = await Lab.open(url);
-    });
-    afterEach(() => lab.tidy());
-    afterAll(() => lab.close());
+  beforeAll(async () => {
+    lab = await Lab.open(url);
+  });
+  afterEach(() => lab.tidy());
+  afterAll(() => lab.close());
 
-    test('differences of JSON values are the whole values', async () => {
-      await lab.sql('CREATE TABLE j (id int primary key, j json, k json)');
-      await lab.sql(
-        `INSERT INTO j VALUES (1, '{"a": 1, "list": [1, 2, 3], "deep": {"x y": "old", "e": 1.5}, "pad": "${'p'.repeat(200)}"}', '{"z": "${'q'.repeat(300)}", "n": 1}')`,
-      );
-      const streams = await streamsOf(lab, 'j');
-      const after = await here(lab);
-      await lab.sql(`SET SESSION binlog_row_value_options = PARTIAL_JSON`);
-      const states = [];
-      for (const change of [
-        `j = JSON_SET(j, '$.a', 22)`,
-        `j = JSON_REPLACE(j, '$.list[1]', 'two'), k = JSON_SET(k, '$.n', 2)`,
-        `j = JSON_REMOVE(j, '$.list[0]')`,
-        `j = JSON_SET(j, '$.deep."x y"', 'n')`,
-        `j = JSON_REMOVE(j, '$.deep.e')`,
-        `k = NULL`,
-        `j = JSON_SET(j, '$.list[0]', CAST('12.50' AS DECIMAL(5,2)))`,
-      ]) {
-        await lab.sql(`UPDATE j SET ${change}`);
-        states.push((await rowsOf(lab, streams[0]!.stream))[0]);
-      }
-      const { changes } = await followed(lab, streams, { after });
-      expect(changes.map((change) => 'after' in change && change.after)).toEqual(states);
-    });
+  test('differences of JSON values are the whole values', async () => {
+    await lab.sql('CREATE TABLE j (id int primary key, j json, k json)');
+    await lab.sql(
+      `INSERT INTO j VALUES (1, '{"a": 1, "list": [1, 2, 3], "deep": {"x y": "old", "e": 1.5}, "pad": "${'p'.repeat(200)}"}', '{"z": "${'q'.repeat(300)}", "n": 1}')`,
+    );
+    const streams = await streamsOf(lab, 'j');
+    const after = await here(lab);
+    await lab.sql(`SET SESSION binlog_row_value_options = PARTIAL_JSON`);
+    const states = [];
+    for (const change of [
+      `j = JSON_SET(j, '$.a', 22)`,
+      `j = JSON_REPLACE(j, '$.list[1]', 'two'), k = JSON_SET(k, '$.n', 2)`,
+      `j = JSON_REMOVE(j, '$.list[0]')`,
+      `j = JSON_SET(j, '$.deep."x y"', 'n')`,
+      `j = JSON_REMOVE(j, '$.deep.e')`,
+      `k = NULL`,
+      `j = JSON_SET(j, '$.list[0]', CAST('12.50' AS DECIMAL(5,2)))`,
+    ]) {
+      await lab.sql(`UPDATE j SET ${change}`);
+      states.push((await rowsOf(lab, streams[0]!.stream))[0]);
+    }
+    const { changes } = await followed(lab, streams, { after });
+    expect(changes.map((change) => 'after' in change && change.after)).toEqual(states);
+  });
 
-    test('GTIDs with tags', async () => {
-      await lab.sql('CREATE TABLE g (id int primary key)');
-      const streams = await streamsOf(lab, 'g');
-      const after = await here(lab);
-      await lab.sql(`SET SESSION gtid_next = 'AUTOMATIC:backfill'`);
-      await lab.sql('INSERT INTO g VALUES (1)');
-      await lab.sql('INSERT INTO g VALUES (2)');
-      await lab.sql(`SET SESSION gtid_next = 'AUTOMATIC'`);
-      const { changes, checkpoint } = await followed(lab, streams, { after });
-      expect(changes).toHaveLength(2);
-      expect(checkpoint).toEqual(await here(lab));
-      expect(String(checkpoint!['gtids'])).toContain(':backfill:');
-      await lab.sql('INSERT INTO g VALUES (3)');
-      expect((await followed(lab, streams, { after: checkpoint })).changes).toHaveLength(1);
-    });
+  test('GTIDs with tags', async () => {
+    await lab.sql('CREATE TABLE g (id int primary key)');
+    const streams = await streamsOf(lab, 'g');
+    const after = await here(lab);
+    await lab.sql(`SET SESSION gtid_next = 'AUTOMATIC:backfill'`);
+    await lab.sql('INSERT INTO g VALUES (1)');
+    await lab.sql('INSERT INTO g VALUES (2)');
+    await lab.sql(`SET SESSION gtid_next = 'AUTOMATIC'`);
+    const { changes, checkpoint } = await followed(lab, streams, { after });
+    expect(changes).toHaveLength(2);
+    expect(checkpoint).toEqual(await here(lab));
+    expect(String(checkpoint!['gtids'])).toContain(':backfill:');
+    await lab.sql('INSERT INTO g VALUES (3)');
+    expect((await followed(lab, streams, { after: checkpoint })).changes).toHaveLength(1);
+  });
 
-    test('compressed transactions are read where Node can, and refused with what to do where it cannot', async () => {
-      await lab.sql('CREATE TABLE z (id int primary key, v varchar(100))');
-      const streams = await streamsOf(lab, 'z');
-      const after = await here(lab);
-      await lab.sql('SET SESSION binlog_transaction_compression = ON');
-      await lab.sql(`INSERT INTO z VALUES (1, 'a'), (2, 'b')`);
-      await lab.sql('SET SESSION binlog_transaction_compression = OFF');
-      const result = await followed(lab, streams, { after }).catch((error: unknown) => error);
-      const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-      const can = major > 22 || (major === 22 && minor >= 15);
-      if (can) expect((result as Awaited<ReturnType<typeof followed>>).changes).toHaveLength(2);
-      else
-        expect(isSluiceError(result, 'config') && [result.code, result.fix]).toEqual([
-          'mysql.no-zstd',
-          expect.stringMatching(/22\.15/),
-        ]);
-    });
+  test('compressed transactions are read where Node can, and refused with what to do where it cannot', async () => {
+    await lab.sql('CREATE TABLE z (id int primary key, v varchar(100))');
+    const streams = await streamsOf(lab, 'z');
+    const after = await here(lab);
+    await lab.sql('SET SESSION binlog_transaction_compression = ON');
+    await lab.sql(`INSERT INTO z VALUES (1, 'a'), (2, 'b')`);
+    await lab.sql('SET SESSION binlog_transaction_compression = OFF');
+    const result = await followed(lab, streams, { after }).catch((error: unknown) => error);
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+    const can = major > 22 || (major === 22 && minor >= 15);
+    if (can) expect((result as Awaited<ReturnType<typeof followed>>).changes).toHaveLength(2);
+    else
+      expect(isSluiceError(result, 'config') && [result.code, result.fix]).toEqual([
+        'mysql.no-zstd',
+        expect.stringMatching(/22\.15/),
+      ]);
+  });
 
-    test('a table that is made with its rows', async () => {
-      await lab.sql('CREATE TABLE origin (id int primary key)');
-      await lab.sql('INSERT INTO origin VALUES (1), (2)');
-      await lab.sql('CREATE TABLE made (id int primary key)');
-      const streams = await streamsOf(lab, 'made');
-      await lab.sql('DROP TABLE made');
-      const after = await here(lab);
-      await lab.sql('CREATE TABLE made (id int primary key) AS SELECT id FROM origin');
-      const { changes } = await followed(lab, streams, { after });
-      expect(changes.map((change) => ('after' in change ? change.after : change.op))).toEqual(['truncate', [1], [2]]);
-    });
-  },
-);
+  test('a table that is made with its rows', async () => {
+    await lab.sql('CREATE TABLE origin (id int primary key)');
+    await lab.sql('INSERT INTO origin VALUES (1), (2)');
+    await lab.sql('CREATE TABLE made (id int primary key)');
+    const streams = await streamsOf(lab, 'made');
+    await lab.sql('DROP TABLE made');
+    const after = await here(lab);
+    await lab.sql('CREATE TABLE made (id int primary key) AS SELECT id FROM origin');
+    const { changes } = await followed(lab, streams, { after });
+    expect(changes.map((change) => ('after' in change ? change.after : change.op))).toEqual(['truncate', [1], [2]]);
+  });
+});
