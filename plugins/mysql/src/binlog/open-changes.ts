@@ -3,7 +3,8 @@ import { type Batch, type Checkpoint, type Context, type Stream, TransientError 
 import type { SourceConfig } from '../config.js';
 import { toSluiceError } from '../errors.js';
 import { type Link, openLink } from '../link.js';
-import { type BinlogDump, type DumpStart, openDump } from './binlog-link.js';
+import { type BinlogDump, openDump } from './binlog-link.js';
+import type { DumpStart } from './replica-requests.js';
 import { MalformedEvent } from './bytes.js';
 import { loadCharsets } from './charsets.js';
 import { scanDdl } from './ddl-scan.js';

@@ -185,6 +185,7 @@ export class Transactions {
     return this.#statement(query, before);
   }
 
+  // eslint-disable-next-line require-yield -- what is awaited is asked for in the form of what is yielded
   async *#statement(query: Query, before: Place): AsyncGenerator<Batch> {
     const { cursor, history } = this.options;
     this.#group ??= { named: undefined, start: before, open: false, prepared: false };
