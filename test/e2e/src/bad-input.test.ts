@@ -131,10 +131,13 @@ describe('connections', () => {
     );
     await api.expect(200, 'POST', `/api/v1/sources/${sourceId}/discover`);
     const id = await api.connection({ name: 'slow', sourceId, destinationId, selectedStreams: ['public.slow'] });
+    await db.run('BEGIN; LOCK TABLE slow IN ACCESS EXCLUSIVE MODE'); // it cannot be over before it is cancelled
     const { id: syncId } = await api.trigger(id);
     expect((await api.call('POST', `/api/v1/syncs/connections/${id}/trigger`)).status).toBe(409);
     expect((await api.call('DELETE', `/api/v1/sources/${sourceId}`)).status).toBe(409);
     await api.expect(204, 'POST', `/api/v1/syncs/${syncId}/cancel`);
+    await new Promise((heard) => setTimeout(heard, 1000));
+    await db.run('ROLLBACK');
     expect(await api.finished(syncId)).toMatchObject({ status: 'CANCELLED' });
     expect((await api.call('POST', `/api/v1/syncs/${syncId}/cancel`)).status).toBe(409);
     expect(await db.rows(`SELECT count(*) FROM pg_tables WHERE schemaname = 'target' AND tablename = 'slow'`)).toEqual([

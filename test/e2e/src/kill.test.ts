@@ -1,4 +1,5 @@
 /** A runner that is killed in mid-load: the next attempt goes on from the destination's checkpoint and ends equal. */
+import { startFaultProxy } from '@sluice/fixtures';
 import { Api, type Sync } from './api.js';
 import { pidsOf } from './local.js';
 import { systems, type Database } from './systems.js';
@@ -23,8 +24,13 @@ describe.each(['postgres', 'mysql'] as const)('kill -9 in the middle of a load i
     );
 
   test('the load resumes and every row is there once', async () => {
+    // Slow enough that the load is in its middle when the runner is killed, whatever else the machine does.
+    const { host, port } = source.config as { host: string; port: number };
+    await using way = await startFaultProxy({ host, port }, { bytesPerSecond: 16 * 1024 * 1024 });
     const sourceId = await api.source(`kill source ${to}`, 'postgres', {
       ...source.config,
+      host: way.host,
+      port: way.port,
       window_bytes: 4 * 1024 * 1024,
     });
     const destinationId = await api.destination(`kill destination ${to}`, to, target.config);
