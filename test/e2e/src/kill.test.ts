@@ -39,6 +39,7 @@ describe.each(['postgres', 'mysql'] as const)('kill -9 in the middle of a load i
     const before = await progress(api, syncId, 50_000);
     const [runner] = pidsOf('runner');
     process.kill(runner!, 'SIGKILL');
+    way.set({});
     const tables = await target.rows(
       to === 'mysql' ? "SHOW TABLES LIKE 'big'" : `SELECT 1 FROM pg_tables WHERE tablename = 'big'`,
     );
